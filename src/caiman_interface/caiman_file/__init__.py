@@ -1,0 +1,19 @@
+"""What CaImAn saved: its HDF5 dialect, decoded and lazy."""
+
+from .components import Acceptance, Components
+from .errors import CaimanFileError
+from .footprints import Footprints, PixelTable
+from .parameters import CaimanParameters
+from .results import CaimanResults
+from .traces import Trace
+
+__all__ = [
+    "Acceptance",
+    "CaimanFileError",
+    "CaimanParameters",
+    "CaimanResults",
+    "Components",
+    "Footprints",
+    "PixelTable",
+    "Trace",
+]

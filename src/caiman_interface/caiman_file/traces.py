@@ -1,0 +1,310 @@
+"""Lazy views of traces: (frames, ROIs) arrays that read from the file only what is asked for.
+
+CaImAn stores a trace as (components, frames), contiguous and uncompressed, so a block can be read straight
+from its place in the file: without h5py's global lock (threads read in parallel) and without a copy. Where the
+dataset is stored in another way, h5py reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from types import EllipsisType
+from typing import Any, Protocol, TypeAlias
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import CaimanFileError
+
+AxisKey: TypeAlias = "int | np.integer[Any] | slice | list[int] | list[bool] | NDArray[Any]"
+
+# A gap shorter than a page of the operating system costs more to skip than to read.
+_PAGE_BYTES = 4096
+
+
+class FileBytes:
+    """The bytes of one file, read at any place by any thread.
+
+    Parameters
+    ----------
+    file_path : Path
+        The file to read.
+
+    Notes
+    -----
+    The descriptor is closed by `close`, or with the object when it is dropped.
+    """
+
+    def __init__(self, file_path: Path) -> None:
+        self.file_path = file_path
+        descriptor = os.open(file_path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._descriptor = descriptor
+        self._finalizer = weakref.finalize(self, os.close, descriptor)
+
+    def close(self) -> None:
+        """Close the file; reading from it raises ValueError from then on."""
+        self._finalizer()
+
+    def read_into(self, buffer: memoryview, offset: int) -> None:
+        """Fill `buffer` with the bytes of the file from `offset` on.
+
+        Raises
+        ------
+        CaimanFileError
+            If the file ends before the buffer is full.
+        ValueError
+            If the file was closed.
+        """
+        if not self._finalizer.alive:
+            message = f"{self.file_path} was closed; open it again to read traces from it."
+            raise ValueError(message)
+        done = 0
+        while done < len(buffer):
+            count = os.preadv(self._descriptor, [buffer[done:]], offset + done)
+            if count == 0:
+                raise CaimanFileError(
+                    self.file_path,
+                    "the file ends in the middle of a trace",
+                    found=f"its end at byte {offset + done}",
+                    expected=f"at least {offset + len(buffer)} bytes",
+                    remedy="The copy is incomplete: copy the file again",
+                )
+            done += count
+
+
+class Rows(Protocol):
+    """A (components, frames) matrix that reads blocks on demand."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+
+    def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
+        """Read frames `start` to `stop` of some components: an array of shape (len(rows), stop - start)."""
+
+
+class DatasetRows:
+    """The rows of a dataset, straight from the bytes of the file where it is stored plainly.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Shape (components, frames).
+    file_bytes : FileBytes or None
+        The same file; None where the system has no positioned reads.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, file_bytes: FileBytes | None) -> None:
+        self._dataset = dataset
+        self.shape: tuple[int, int] = dataset.shape
+        self.dtype: np.dtype[Any] = dataset.dtype
+        self._offset = _plain_offset(dataset) if file_bytes is not None else None
+        self._bytes = file_bytes
+
+    def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
+        """Read frames `start` to `stop` of the components `rows` (sorted, distinct)."""
+        if self._offset is None or self._bytes is None:
+            return self._read_with_h5py(rows, start, stop)
+        block = np.empty((len(rows), stop - start), dtype=self.dtype)
+        if block.size == 0:
+            return block
+        frames = self.shape[1]
+        whole_rows = start == 0 and stop == frames
+        target = block.reshape(-1).view(np.uint8).data
+        row_bytes = block.shape[1] * self.dtype.itemsize
+        runs = _runs(rows, gap=1) if whole_rows else ((at, at + 1) for at in range(len(rows)))
+        for first, last in runs:
+            place = self._offset + (int(rows[first]) * frames + start) * self.dtype.itemsize
+            self._bytes.read_into(target[first * row_bytes : last * row_bytes], place)
+        return block
+
+    def _read_with_h5py(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
+        parts = [
+            self._dataset[int(rows[first]) : int(rows[last - 1]) + 1, start:stop] for first, last in _runs(rows, gap=1)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, stop - start), dtype=self.dtype)
+
+
+class SumRows:
+    """The sum of two matrices of rows, block by block: fluorescence is ``C + YrA``."""
+
+    def __init__(self, first: Rows, second: Rows) -> None:
+        self._first = first
+        self._second = second
+        self.shape = first.shape
+        self.dtype = np.result_type(first.dtype, second.dtype)
+
+    def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
+        """Read the same block of both and add them."""
+        total: NDArray[Any] = self._first.read(rows, start, stop)
+        other = self._second.read(rows, start, stop)
+        if total.dtype == self.dtype:
+            total += other
+            return total
+        return np.asarray(total + other)
+
+
+class Trace:
+    """A lazy (frames, ROIs) array, indexed like numpy's.
+
+    Integers, slices, index lists and boolean masks, one per axis, select as they do on a numpy array, and only
+    what is selected is read. Reading is safe from several threads.
+
+    Parameters
+    ----------
+    rows : Rows
+        Where the values come from, as (components, frames).
+    frames : range, optional
+        The frames that this view shows; all by default.
+    rois : sequence of int, optional
+        The components that this view shows, in this order; all by default.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (frames, ROIs).
+    dtype : numpy.dtype
+        That of the file.
+    """
+
+    parallel_read = True
+    ndim = 2
+
+    def __init__(self, rows: Rows, *, frames: range | None = None, rois: NDArray[np.intp] | None = None) -> None:
+        self._rows = rows
+        self._frames = range(rows.shape[1]) if frames is None else frames
+        self._rois = np.arange(rows.shape[0]) if rois is None else rois
+        self.shape = (len(self._frames), len(self._rois))
+        self.dtype = rows.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the values in bytes, were they in memory."""
+        return self.size * int(self.dtype.itemsize)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(frames={self.shape[0]}, rois={self.shape[1]}, dtype={self.dtype})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        values: NDArray[Any] = self[:, :]
+        return values if dtype is None else np.asarray(values, dtype=dtype)
+
+    def select(self, *, frames: slice | None = None, rois: NDArray[np.intp] | None = None) -> Trace:
+        """Narrow the view without reading.
+
+        Parameters
+        ----------
+        frames : slice, optional
+            The frames to keep, counted within this view, with a step of 1.
+        rois : array of int, optional
+            Positions of the ROIs to keep, counted within this view.
+        """
+        return Trace(
+            self._rows,
+            frames=self._frames if frames is None else self._frames[frames],
+            rois=self._rois if rois is None else self._rois[rois],
+        )
+
+    def __getitem__(self, key: Any) -> Any:
+        frame_key, roi_key = _split_key(key)
+        frames, local_frames = _wanted(frame_key, self.shape[0], axis="frames")
+        rois, local_rois = _wanted(roi_key, self.shape[1], axis="ROIs")
+        return self._block(frames, rois)[local_frames, local_rois]
+
+    def _block(self, frames: NDArray[np.intp], rois: NDArray[np.intp]) -> NDArray[Any]:
+        """Read the (frames, ROIs) block at sorted, distinct positions of this view."""
+        wanted_rows, back = np.unique(self._rois[rois], return_inverse=True)
+        columns = frames + self._frames.start
+        gap = max(1, _PAGE_BYTES // max(1, self.dtype.itemsize))
+        parts = []
+        for first, last in _runs(columns, gap=gap):
+            start = int(columns[first])
+            part = self._rows.read(wanted_rows, start, int(columns[last - 1]) + 1)
+            picked = columns[first:last] - start
+            parts.append(part if len(picked) == part.shape[1] else part[:, picked])
+        if not parts:
+            return np.empty((0, len(rois)), dtype=self.dtype)
+        block = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        in_order = len(back) == len(wanted_rows) and bool(np.all(back == np.arange(len(back))))
+        ordered: NDArray[Any] = block if in_order else block[back]
+        return ordered.T
+
+
+def _plain_offset(dataset: h5py.Dataset) -> int | None:
+    """Return where the values start in the file, or None where they do not stand there as they are."""
+    plain = (
+        hasattr(os, "preadv")
+        and dataset.chunks is None
+        and dataset.external is None
+        and not dataset.is_virtual
+        and dataset.dtype.isnative
+        and dataset.file.userblock_size == 0
+        and dataset.file.driver in {"sec2", "stdio"}
+    )
+    return dataset.id.get_offset() if plain else None
+
+
+def _runs(positions: NDArray[np.intp], *, gap: int) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) bounds of runs in sorted positions whose neighbours are at most `gap` apart."""
+    if len(positions) == 0:
+        return
+    breaks = np.flatnonzero(np.diff(positions) > gap) + 1
+    edges = [0, *breaks.tolist(), len(positions)]
+    yield from pairwise(edges)
+
+
+def _split_key(key: Any) -> tuple[AxisKey, AxisKey]:
+    """Complete an index to one key per axis."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    if any(item is None for item in keys):
+        message = "A trace cannot be indexed with None; read it first, then add axes to the array."
+        raise IndexError(message)
+    ellipses = [place for place, item in enumerate(keys) if isinstance(item, EllipsisType)]
+    if len(ellipses) > 1:
+        message = "An index can hold one ellipsis ('...')."
+        raise IndexError(message)
+    if ellipses:
+        missing = 2 - (len(keys) - 1)
+        keys[ellipses[0] : ellipses[0] + 1] = [slice(None)] * max(missing, 0)
+    if len(keys) > 2:  # noqa: PLR2004 (frames and ROIs)
+        message = f"A trace has 2 axes (frames, ROIs), but {len(keys)} were indexed."
+        raise IndexError(message)
+    keys += [slice(None)] * (2 - len(keys))
+    return keys[0], keys[1]
+
+
+def _wanted(key: AxisKey, length: int, *, axis: str) -> tuple[NDArray[np.intp], Any]:
+    """Translate one axis' key to the sorted positions to read, and the key to apply to what was read."""
+    if isinstance(key, slice):
+        positions = np.arange(length)[key]
+        backwards = len(positions) > 1 and positions[0] > positions[-1]
+        return (positions[::-1], slice(None, None, -1)) if backwards else (positions, slice(None))
+    index = np.asarray(key)
+    if index.size == 0 and index.dtype.kind == "f":  # an empty list
+        index = index.astype(np.intp)
+    if index.dtype.kind == "b":
+        if index.shape != (length,):
+            message = f"A boolean mask of shape {index.shape} cannot select from {length} {axis}."
+            raise IndexError(message)
+        index = np.flatnonzero(index)
+    if index.dtype.kind not in "iu":
+        message = f"{axis} are selected by integers, slices, lists of them or boolean masks, not by {key!r}."
+        raise IndexError(message)
+    out_of_range = (index < -length) | (index >= length)
+    if np.any(out_of_range):
+        message = f"Index {index[out_of_range].ravel()[0]} is out of range for {length} {axis}."
+        raise IndexError(message)
+    positions, back = np.unique(np.where(index < 0, index + length, index), return_inverse=True)
+    return positions, int(back.reshape(())) if index.ndim == 0 else back.reshape(index.shape)
