@@ -1,0 +1,70 @@
+"""Take what CaImAn saved to NWB, as a plugin of NeuroConv.
+
+Importing this package is cheap, because it happens at every start of the interpreter: it installs the hook
+that registers the plugins with NeuroConv, and every public name is imported when it is first used.
+"""
+
+from caiman_interface.plugins import startup
+
+TYPE_CHECKING = False  # `typing` itself would cost more than all the rest of this import
+if TYPE_CHECKING:
+    from caiman_interface.caiman_file import CaimanFileError, CaimanResults
+    from caiman_interface.extractor import CaimanSegmentationExtractor
+    from caiman_interface.interface import CaimanSegmentationInterface
+    from caiman_interface.nwb.file import FastNWBConverter, write_nwbfile
+    from caiman_interface.nwb.verification import verify
+
+    __version__: str
+
+__all__ = [
+    "CaimanFileError",
+    "CaimanResults",
+    "CaimanSegmentationExtractor",
+    "CaimanSegmentationInterface",
+    "FastNWBConverter",
+    "__version__",
+    "verify",
+    "write_nwbfile",
+]
+
+_MODULE_OF = {
+    "CaimanFileError": "caiman_interface.caiman_file",
+    "CaimanResults": "caiman_interface.caiman_file",
+    "CaimanSegmentationExtractor": "caiman_interface.extractor",
+    "CaimanSegmentationInterface": "caiman_interface.interface",
+    "FastNWBConverter": "caiman_interface.nwb.file",
+    "verify": "caiman_interface.nwb.verification",
+    "write_nwbfile": "caiman_interface.nwb.file",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        value: object = _installed_version()
+    elif name in _MODULE_OF:
+        import importlib
+
+        value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    else:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _installed_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("caiman-interface")
+    except PackageNotFoundError:
+        # An AttributeError, so that hasattr and getattr with a default answer as they do for any module.
+        message = "caiman_interface has no version: it is imported from a folder and not installed"
+        raise AttributeError(message) from None
+
+
+startup.install()
