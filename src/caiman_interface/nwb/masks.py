@@ -1,0 +1,91 @@
+"""Footprints as NWB's mask columns, made for a whole table at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from neuroconv.tools.hdmf import SliceableDataChunkIterator
+from numpy.typing import NDArray
+from pynwb.core import VectorData, VectorIndex
+
+from ..caiman_file import Footprints
+from .vocabulary import MASKS
+
+_VOLUME = 3
+# A dense image of a footprint is mostly zeros: a few megabytes of them at a time are enough.
+_IMAGE_CHUNK_BYTES = 4_000_000
+_IMAGE_BUFFER_GB = 0.1
+
+
+def sparse_mask_columns(footprints: Footprints) -> list[VectorData]:
+    """Return a ragged ``pixel_mask`` or, for a volume, ``voxel_mask`` column, with its index.
+
+    x is the column, y the row and z the plane, as NWB says; weights are float32, as its schema demands.
+    """
+    table = footprints.pixels()
+    axes = ("x", "y", "z")[: len(table.coordinates)]
+    rows = np.empty(len(table.weights), dtype=[*((axis, np.uint32) for axis in axes), ("weight", np.float32)])
+    for axis, values in zip(axes, table.coordinates, strict=True):
+        rows[axis] = values
+    rows["weight"] = table.weights
+    name = "voxel_mask" if len(axes) == _VOLUME else "pixel_mask"
+    column = VectorData(name=name, description=MASKS[name], data=rows)
+    return [column, VectorIndex(name=f"{name}_index", data=table.ends.astype(np.uint64), target=column)]
+
+
+def dense_mask_columns(footprints: Footprints) -> list[VectorData]:
+    """Return an ``image_mask`` column of shape (rois, x, y[, z]), made while it is written."""
+    images = ImageMasks(footprints)
+    volume = len(footprints.frame_shape) == _VOLUME
+    description = MASKS["image_mask"].format(z=", z" if volume else "")
+    return [VectorData(name="image_mask", description=description, data=images.iterator())]
+
+
+class ImageMasks:
+    """Footprints as a lazy array of images, of shape (rois, x, y[, z]): x is the column, y the row.
+
+    Parameters
+    ----------
+    footprints : Footprints
+        The footprints to show; they are not empty.
+    """
+
+    parallel_read = True
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, footprints: Footprints) -> None:
+        self._footprints = footprints
+        rows, columns, *planes = footprints.frame_shape
+        self.shape = (len(footprints), columns, rows, *planes)
+        self.ndim = len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[np.float32]:
+        first, *within = key if isinstance(key, tuple) else (key,)
+        rois = np.atleast_1d(np.arange(self.shape[0])[first])
+        images = self._footprints.select(rois).images()  # (rows, columns[, planes], rois)
+        ordered: NDArray[np.float32] = np.moveaxis(images, -1, 0).swapaxes(1, 2).astype(np.float32)
+        kept = ordered[0] if isinstance(first, int | np.integer) else ordered
+        return kept[tuple(within)] if isinstance(first, int | np.integer) else kept[(slice(None), *within)]
+
+    def iterator(self) -> SliceableDataChunkIterator:
+        """Return what hdmf writes from, a few images at a time."""
+        image_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize
+        rois = max(1, min(self.shape[0], _IMAGE_CHUNK_BYTES // image_bytes))
+        return SliceableDataChunkIterator(
+            data=self, chunk_shape=(rois, *self.shape[1:]), buffer_gb=max(_IMAGE_BUFFER_GB, 1e-9 * rois * image_bytes)
+        )
+
+
+def sparse_is_smaller(footprints: Footprints) -> bool:
+    """Tell which form of masks takes less room.
+
+    A pixel of a sparse mask takes 12 or 16 bytes (two or three coordinates and a weight), one of an image 4, so
+    a footprint that covers more than a third of the frame, such as a background component, is smaller as an image.
+    """
+    sparse_bytes = footprints.matrix.nnz * 4 * (len(footprints.frame_shape) + 1)
+    image_bytes = len(footprints) * int(np.prod(footprints.frame_shape)) * 4
+    return sparse_bytes <= image_bytes

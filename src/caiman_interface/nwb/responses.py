@@ -1,0 +1,136 @@
+"""Traces as NWB ``RoiResponseSeries``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from neuroconv.tools.hdmf import SliceableDataChunkIterator
+from numpy.typing import NDArray
+from pynwb import NWBFile
+from pynwb.core import DynamicTableRegion
+from pynwb.ophys import Fluorescence, PlaneSegmentation, RoiResponseSeries
+
+from ..caiman_file import Trace
+from .chunking import trace_chunk_shape
+from .segmentation import ophys_module
+
+# Blocks of this size keep memory flat where NeuroConv's own writer fills the dataset.
+_BUFFER_GB = 0.1
+# A time that a regular series may miss: one microsecond, as NeuroConv allows.
+_REGULAR_WITHIN_SECONDS = 1e-6
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When the frames were taken.
+
+    Attributes
+    ----------
+    rate, starting_time : float or None
+        Frames per second and the time of the first frame in seconds, where the frames are regular.
+    timestamps : array of float64 or None
+        The time of each frame in seconds, where they are not.
+    """
+
+    rate: float | None = None
+    starting_time: float | None = None
+    timestamps: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, timestamps: NDArray[np.float64], rate: float | None) -> Timing:
+        """Describe times by a rate where that moves no frame by more than a microsecond.
+
+        Parameters
+        ----------
+        timestamps : array of float64
+            Seconds.
+        rate : float or None
+            The rate that the CaImAn file states, preferred where it fits.
+        """
+        count = len(timestamps)
+        span = float(timestamps[-1] - timestamps[0])
+        fitted = (count - 1) / span if count > 1 and span > 0 else None
+        for candidate in (rate, fitted):
+            if candidate is None or (count == 1 and candidate is fitted):
+                continue
+            expected = timestamps[0] + np.arange(count) / candidate
+            if np.max(np.abs(expected - timestamps)) < _REGULAR_WITHIN_SECONDS:
+                return cls(rate=float(candidate), starting_time=float(timestamps[0]))
+        return cls(timestamps=timestamps)
+
+
+def add_series(
+    nwbfile: NWBFile,
+    *,
+    traces: Mapping[str, Trace],
+    fields: Mapping[str, Mapping[str, Any]],
+    table: PlaneSegmentation,
+    timing: Timing,
+    iterator_options: Mapping[str, Any],
+) -> None:
+    """Add traces to ``processing/ophys/Fluorescence``, read while they are written.
+
+    Parameters
+    ----------
+    nwbfile : pynwb.NWBFile
+        The file, in memory or open for appending.
+    traces : mapping
+        (frames, rois) arrays by the name of the trace.
+    fields : mapping
+        For each trace ``name``, ``unit``, ``description`` and whatever else ``RoiResponseSeries`` takes.
+    table : pynwb.ophys.PlaneSegmentation
+        The ROIs, in the order of the traces.
+    timing : Timing
+        When the frames were taken.
+    iterator_options : mapping
+        Options of NeuroConv's ``SliceableDataChunkIterator``.
+    """
+    module = ophys_module(nwbfile)
+    written = {name: trace for name, trace in traces.items() if trace.size}
+    if not written:
+        return
+    container = "Fluorescence"
+    if container not in module.data_interfaces:
+        module.add(Fluorescence(name=container))
+    fluorescence = module[container]
+    times: dict[str, Any] = _time_fields(timing)
+    for name, trace in written.items():
+        series_name = fields[name]["name"]
+        if series_name in fluorescence.roi_response_series:
+            message = (
+                f"A RoiResponseSeries named '{series_name}' is already in the NWB file. Give this interface a "
+                "metadata_key of its own, or the trace another name in metadata['Ophys']['RoiResponses']."
+            )
+            raise ValueError(message)
+        series = RoiResponseSeries(
+            **fields[name],
+            data=trace_iterator(trace, iterator_options),
+            rois=DynamicTableRegion(
+                name="rois",
+                data=np.arange(trace.shape[1]),
+                description=f"The ROIs of {table.name}, in its order.",
+                table=table,
+            ),
+            **times,
+        )
+        fluorescence.add_roi_response_series(series)
+        if timing.timestamps is not None:
+            times = {"timestamps": series}  # the others link to the first: the times stand in the file once
+
+
+def trace_iterator(trace: Trace, options: Mapping[str, Any]) -> SliceableDataChunkIterator:
+    """Return what hdmf writes a trace from, chunk by chunk."""
+    shape = trace_chunk_shape(*trace.shape, trace.dtype)
+    defaults: dict[str, Any] = {} if "chunk_mb" in options else {"chunk_shape": shape}
+    if "buffer_shape" not in options:
+        defaults["buffer_gb"] = max(_BUFFER_GB, 1e-9 * int(np.prod(shape)) * trace.dtype.itemsize)
+    return SliceableDataChunkIterator(data=trace, **{**defaults, **options})
+
+
+def _time_fields(timing: Timing) -> dict[str, Any]:
+    if timing.timestamps is not None:
+        return {"timestamps": timing.timestamps}
+    return {"rate": timing.rate, "starting_time": timing.starting_time}

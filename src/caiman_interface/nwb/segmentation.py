@@ -1,0 +1,115 @@
+"""Components as rows of an NWB ``PlaneSegmentation``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from neuroconv.tools.nwb_helpers import get_module
+from pynwb import NWBFile
+from pynwb.core import ElementIdentifiers, VectorData
+from pynwb.ophys import ImageSegmentation, ImagingPlane, PlaneSegmentation
+
+from ..caiman_file import Components, Footprints
+from .masks import dense_mask_columns, sparse_is_smaller, sparse_mask_columns
+from .vocabulary import COLUMNS, ROI_NAME_DESCRIPTION
+
+MaskType = Literal["image", "pixel", "voxel"]
+
+OPHYS_DESCRIPTION = "contains optical physiology processed data"  # NeuroConv's; another one would draw its warning
+
+
+class Column(NamedTuple):
+    """A column of a table of ROIs."""
+
+    values: NDArray[Any]
+    description: str
+
+
+def ophys_module(nwbfile: NWBFile) -> Any:
+    """Return the processing module ``ophys``, made if it is not there."""
+    return get_module(nwbfile=nwbfile, name="ophys", description=OPHYS_DESCRIPTION)
+
+
+def add_table(
+    nwbfile: NWBFile,
+    *,
+    fields: Mapping[str, Any],
+    imaging_plane: ImagingPlane,
+    footprints: Footprints,
+    row_ids: NDArray[np.intp],
+    roi_names: list[str],
+    columns: Mapping[str, Column],
+    mask_type: MaskType | None,
+) -> PlaneSegmentation:
+    """Add a table of ROIs to ``processing/ophys/ImageSegmentation``.
+
+    Parameters
+    ----------
+    nwbfile : pynwb.NWBFile
+        The file, in memory or open for appending.
+    fields : mapping
+        ``name``, ``description`` and whatever else ``PlaneSegmentation`` takes.
+    imaging_plane : pynwb.ophys.ImagingPlane
+        Where the ROIs lie.
+    footprints : Footprints
+        Their masks.
+    row_ids, roi_names : sequences
+        Number and name of each ROI.
+    columns : mapping
+        Further columns by name.
+    mask_type : {"image", "pixel", "voxel"} or None
+        Dense or sparse masks; None for whichever is smaller.
+
+    Raises
+    ------
+    ValueError
+        If the file holds a table of this name.
+    """
+    segmentation = _image_segmentation(nwbfile)
+    name = fields["name"]
+    if name in segmentation.plane_segmentations:
+        message = (
+            f"A PlaneSegmentation named '{name}' is already in the NWB file; writing a second one would merge two "
+            "segmentations. Give this interface a metadata_key of its own (its names are derived from it), or "
+            "another name in metadata['Ophys']['PlaneSegmentations']."
+        )
+        raise ValueError(message)
+    dense = mask_type == "image" if mask_type is not None else not sparse_is_smaller(footprints)
+    # An image of no ROI has no shape that a file can hold; a ragged column of none has.
+    masks = dense_mask_columns(footprints) if dense and len(footprints) else sparse_mask_columns(footprints)
+    all_columns = [
+        VectorData(name="roi_name", description=ROI_NAME_DESCRIPTION, data=np.array(roi_names, dtype=np.str_)),
+        *masks,
+        *(VectorData(name=key, description=value.description, data=value.values) for key, value in columns.items()),
+    ]
+    table = PlaneSegmentation(
+        **fields,
+        imaging_plane=imaging_plane,
+        id=ElementIdentifiers(name="id", data=row_ids.astype(np.int64)),
+        columns=all_columns,
+        colnames=["roi_name", masks[0].name, *columns],
+    )
+    segmentation.add_plane_segmentation(table)
+    return table
+
+
+def component_columns(components: Components, positions: NDArray[np.intp], *, centroids: bool) -> dict[str, Column]:
+    """Return the columns of the components at `positions`: what CaImAn computed of each, and nothing else."""
+    stored = {**components.metrics, **components.fits}
+    columns = {name: Column(values[positions], COLUMNS[name]) for name, values in stored.items()}
+    if centroids:
+        volume = len(components.frame_shape) > 2  # noqa: PLR2004
+        text = COLUMNS["ROICentroids"].format(z=", z (plane)" if volume else "", plane=", plane" if volume else "")
+        columns["ROICentroids"] = Column(components.footprints.centroids()[positions], text)
+    return columns
+
+
+def _image_segmentation(nwbfile: NWBFile) -> ImageSegmentation:
+    module = ophys_module(nwbfile)
+    name = "ImageSegmentation"
+    if name not in module.data_interfaces:
+        module.add(ImageSegmentation(name=name))
+    return module[name]

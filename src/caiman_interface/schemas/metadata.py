@@ -1,0 +1,284 @@
+"""The metadata of one analysis, as NeuroConv's dictionary-based format states it."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+def _positive_or_unknown(value: float) -> float:
+    """Accept a positive length, or NaN, which stands for "unknown" in NWB files."""
+    if math.isnan(value) or 0 < value < math.inf:
+        return value
+    message = "expected a positive number of nanometres, or NaN where it is not known"
+    raise ValueError(message)
+
+
+def _no_slash(value: str) -> str:
+    """Accept what HDF5 and Zarr take as a name."""
+    if "/" in value or ":" in value or not value:
+        message = "expected a name of at least one character, without '/' and ':'"
+        raise ValueError(message)
+    return value
+
+
+def _list_of_tuple(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+Name = Annotated[str, AfterValidator(_no_slash), Field(json_schema_extra={"pattern": "^[^/:]+$"})]
+Nanometres = Annotated[
+    float, AfterValidator(_positive_or_unknown), Field(json_schema_extra={"exclusiveMinimum": 0})
+]
+Lengths = Annotated[list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], BeforeValidator(_list_of_tuple)]
+Coordinates = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], BeforeValidator(_list_of_tuple)]
+
+
+class _Entry(BaseModel):
+    """An entry of the metadata: it may be partial, and hold nothing that NWB does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OpticalChannelEntry(_Entry):
+    """A channel of the microscope in which light was recorded."""
+
+    name: Name | None = Field(default=None, title="Name", description="Name of the channel.", examples=["Green"])
+    description: str | None = Field(
+        default=None, title="Description", description="What the channel shows.", examples=["GCaMP emission"]
+    )
+    emission_lambda: Nanometres | None = Field(
+        default=None, title="Emission wavelength (nm)", description="Emission wavelength in nanometres.", examples=[510.0]
+    )
+
+
+class ImagingPlaneEntry(_Entry):
+    """The plane or volume that was imaged."""
+
+    name: Name | None = Field(
+        default=None, title="Name", description="Name of the imaging plane in the NWB file.", examples=["ImagingPlane"]
+    )
+    description: str | None = Field(
+        default=None, title="Description", description="What was imaged, and how.", examples=["Layer 2/3 of V1"]
+    )
+    excitation_lambda: Nanometres | None = Field(
+        default=None,
+        title="Excitation wavelength (nm)",
+        description="Excitation wavelength in nanometres.",
+        examples=[920.0],
+    )
+    indicator: str | None = Field(
+        default=None, title="Indicator", description="The calcium indicator.", examples=["GCaMP6s"]
+    )
+    location: str | None = Field(
+        default=None, title="Location", description="Area of the brain, as an atlas names it.", examples=["VISp2/3"]
+    )
+    imaging_rate: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        title="Imaging rate (Hz)",
+        description="Frames (or volumes) per second.",
+        examples=[30.0],
+    )
+    grid_spacing: Lengths | None = Field(
+        default=None,
+        min_length=2,
+        max_length=3,
+        title="Grid spacing",
+        description="Distance between pixels in x, y (and z), in the unit of grid_spacing_unit.",
+        examples=[[1.2e-6, 1.5e-6]],
+    )
+    grid_spacing_unit: str | None = Field(
+        default=None, title="Unit of the grid spacing", description="Unit of grid_spacing.", examples=["meters"]
+    )
+    origin_coords: Coordinates | None = Field(
+        default=None,
+        min_length=2,
+        max_length=3,
+        title="Origin",
+        description="Place of the first pixel in x, y (and z), in the unit of origin_coords_unit.",
+        examples=[[0.0, 0.0, 100e-6]],
+    )
+    origin_coords_unit: str | None = Field(
+        default=None, title="Unit of the origin", description="Unit of origin_coords.", examples=["meters"]
+    )
+    reference_frame: str | None = Field(
+        default=None,
+        title="Reference frame",
+        description="Where the origin is and where the axes point.",
+        examples=["bregma, x to the right, y to the front, z downwards"],
+    )
+    optical_channel: list[OpticalChannelEntry] | None = Field(
+        default=None, title="Optical channels", description="The channels in which light was recorded."
+    )
+    device_metadata_key: str | None = Field(
+        default=None,
+        title="Device key",
+        description="Key of this plane's microscope in metadata['Devices'].",
+        examples=["microscope"],
+    )
+
+
+class PlaneSegmentationEntry(_Entry):
+    """A table of ROIs."""
+
+    name: Name | None = Field(
+        default=None, title="Name", description="Name of the table in the NWB file.", examples=["PlaneSegmentation"]
+    )
+    description: str | None = Field(default=None, title="Description", description="How the ROIs were found.")
+    imaging_plane_metadata_key: str | None = Field(
+        default=None,
+        title="Imaging plane key",
+        description="Key of the imaging plane of these ROIs in metadata['Ophys']['ImagingPlanes'].",
+        examples=["caiman_segmentation"],
+    )
+
+
+class RoiResponseEntry(_Entry):
+    """One kind of trace."""
+
+    name: Name | None = Field(
+        default=None, title="Name", description="Name of the series in the NWB file.", examples=["RoiResponseSeries"]
+    )
+    description: str | None = Field(default=None, title="Description", description="What the trace is.")
+    unit: str | None = Field(default=None, title="Unit", description="Unit of the values.", examples=["a.u."])
+    comments: str | None = Field(default=None, title="Comments", description="Remarks on the trace.")
+
+
+class SegmentationImageEntry(_Entry):
+    """One image of the field of view."""
+
+    name: Name | None = Field(
+        default=None, title="Name", description="Name of the image in the NWB file.", examples=["correlation_image"]
+    )
+    description: str | None = Field(default=None, title="Description", description="What the image shows.")
+
+
+class OphysMetadata(BaseModel):
+    """The part of ``metadata["Ophys"]`` that concerns one analysis."""
+
+    ImagingPlanes: dict[str, ImagingPlaneEntry] = Field(default_factory=dict)
+    PlaneSegmentations: dict[str, PlaneSegmentationEntry] = Field(default_factory=dict)
+    RoiResponses: dict[str, dict[str, RoiResponseEntry | None]] = Field(default_factory=dict)
+    SegmentationImages: dict[str, dict[str, SegmentationImageEntry | None]] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_misspelt_block(cls, value: Any) -> Any:
+        """Refuse a block whose name is nearly one of ours: it would be ignored without a word."""
+        known = [*cls.model_fields, *_BLOCKS_OF_OTHERS]
+        for name in value if isinstance(value, Mapping) else ():
+            near = [] if name in known else difflib.get_close_matches(str(name), known, n=1, cutoff=0.8)
+            if near:
+                message = f"unknown key '{name}'; expected '{near[0]}'"
+                raise ValueError(message)
+        return value
+
+
+class CaimanMetadata(BaseModel):
+    """The part of the metadata that concerns one analysis; the rest belongs to other interfaces."""
+
+    Ophys: OphysMetadata = Field(default_factory=OphysMetadata)
+
+
+# What other interfaces, and the older list-based format, keep under ``Ophys``.
+_BLOCKS_OF_OTHERS = (
+    "MicroscopySeries",
+    "Device",
+    "ImagingPlane",
+    "TwoPhotonSeries",
+    "OnePhotonSeries",
+    "ImageSegmentation",
+    "Fluorescence",
+    "DfOverF",
+    "FiberPhotometry",
+    "MotionCorrection",
+)
+
+_ENTRY_MODELS: dict[str, type[BaseModel]] = {
+    "ImagingPlaneEntry": ImagingPlaneEntry,
+    "PlaneSegmentationEntry": PlaneSegmentationEntry,
+    "RoiResponsesEntry": RoiResponseEntry,
+    "SegmentationImagesEntry": SegmentationImageEntry,
+}
+
+
+def check_metadata(metadata: Mapping[str, Any], keys: list[str]) -> None:
+    """Check the entries of one analysis in dictionary-based metadata.
+
+    Parameters
+    ----------
+    metadata : mapping
+        The whole metadata, of all interfaces.
+    keys : list of str
+        The keys of this analysis.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If an entry is wrong; each error has its path in the metadata.
+    """
+    ophys = metadata.get("Ophys")
+    if not isinstance(ophys, Mapping):
+        CaimanMetadata.model_validate({"Ophys": ophys} if ophys is not None else {})
+        return
+    segmentations = ophys.get("PlaneSegmentations")
+    linked = [
+        entry.get("imaging_plane_metadata_key")
+        for key, entry in (segmentations.items() if isinstance(segmentations, Mapping) else ())
+        if key in keys and isinstance(entry, Mapping)
+    ]
+    wanted = {"ImagingPlanes": {*keys, *linked}}
+    concerned: dict[str, Any] = {}
+    for name, block in ophys.items():
+        keep = wanted.get(name, set(keys))
+        is_ours = name in OphysMetadata.model_fields and isinstance(block, Mapping)
+        concerned[name] = {key: entry for key, entry in block.items() if key in keep} if is_ours else block
+    CaimanMetadata.model_validate({"Ophys": concerned})
+
+
+def ophys_metadata_schema() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the JSON schema (draft 07) of our blocks of ``Ophys``, and the definitions to which they refer.
+
+    The definitions stand under ``Ophys/definitions``, by the names that NeuroConv's own have, so that the schemas
+    of several interfaces merge into one.
+    """
+    definitions = {name: _entry_schema(model) for name, model in _ENTRY_MODELS.items()}
+    for name in ("RoiResponsesEntry", "SegmentationImagesEntry"):
+        entry = definitions[name]
+        definitions[name] = {"type": "object", "title": entry["title"], "additionalProperties": entry}
+    blocks = {
+        "ImagingPlanes": "ImagingPlaneEntry",
+        "PlaneSegmentations": "PlaneSegmentationEntry",
+        "RoiResponses": "RoiResponsesEntry",
+        "SegmentationImages": "SegmentationImagesEntry",
+    }
+    properties = {
+        name: {"type": "object", "additionalProperties": {"$ref": f"#/properties/Ophys/definitions/{definition}"}}
+        for name, definition in blocks.items()
+    }
+    return properties, definitions
+
+
+def _entry_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of an entry, without references, open to fields that other interfaces may state."""
+    schema = model.model_json_schema()
+    shared = schema.pop("$defs", {})
+    inlined: dict[str, Any] = _inline(schema, shared)
+    inlined["additionalProperties"] = True
+    return inlined
+
+
+def _inline(schema: Any, shared: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inline(item, shared) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inline(shared[schema["$ref"].rsplit("/", 1)[-1]], shared)
+    return {key: _inline(value, shared) for key, value in schema.items() if not (key == "default" and value is None)}

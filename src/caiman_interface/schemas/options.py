@@ -1,0 +1,79 @@
+"""The conversion options."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+
+
+class CaimanConversionOptions(BaseModel):
+    """What of the results to write, and in which form.
+
+    All options of NeuroConv's own CaImAn interface are here with the same meaning.
+    """
+
+    model_config = ConfigDict(extra="forbid", title="CaImAn conversion options")
+
+    stub_test: bool = Field(
+        default=False, title="Short test", description="Write only the first frames, to try a conversion out."
+    )
+    stub_samples: PositiveInt = Field(
+        default=100, title="Frames of a short test", description="How many frames a short test writes."
+    )
+    accepted_only: bool = Field(
+        default=False,
+        title="Accepted components only",
+        description="Write only the components that CaImAn's evaluation accepted: their rows, masks, traces and "
+        "metrics. Without evaluation all count as accepted.",
+    )
+    roi_ids_to_add: list[NonNegativeInt | str] | None = Field(
+        default=None,
+        min_length=1,
+        title="ROIs to write",
+        description="The ids of the ROIs to write, in this order; all by default. An id is CaImAn's index of the "
+        "component. Background components ('background0', ...) can be listed too; if none is, all are written.",
+        examples=[[0, 5, 7]],
+    )
+    mask_type: Literal["image", "pixel", "voxel"] | None = Field(
+        default=None,
+        title="Form of the masks",
+        description="'pixel' (or 'voxel' for a volume) lists the pixels of each footprint; 'image' writes a whole "
+        "image for each, which takes far more room. By default 'pixel' or 'voxel', whichever the frame asks for.",
+    )
+    plane_segmentation_name: str | None = Field(
+        default=None,
+        min_length=1,
+        title="Name of the table of ROIs",
+        description="Name of the PlaneSegmentation to write, in place of the one in the metadata.",
+        examples=["PlaneSegmentation"],
+    )
+    include_background_segmentation: bool = Field(
+        default=True,
+        title="Background",
+        description="Whether to write the background components (b, f) as a table of their own with their traces.",
+    )
+    include_discarded_components: bool = Field(
+        default=True,
+        title="Discarded components",
+        description="Whether to write the components that select_components set aside as a table of their own. They "
+        "are left out when ROIs are chosen with accepted_only or roi_ids_to_add.",
+    )
+    include_roi_centroids: bool = Field(
+        default=True, title="Centroids", description="Whether to write the weighted centre of each footprint."
+    )
+    include_roi_acceptance: bool | None = Field(
+        default=None,
+        title="Acceptance",
+        description="Whether to write which components were accepted; they are unless this is false.",
+    )
+    include_ring_model: bool = Field(
+        default=False,
+        title="Ring model",
+        description="Whether to write the ring model W of one-photon analysis as a sparse table.",
+    )
+    iterator_options: dict[str, Any] | None = Field(
+        default=None,
+        title="Iterator options",
+        description="Options of NeuroConv's SliceableDataChunkIterator, such as buffer_gb or display_progress.",
+    )
