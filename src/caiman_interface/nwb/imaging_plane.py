@@ -73,4 +73,4 @@ def _optical_channel(stated: Mapping[str, Any]) -> OpticalChannel:
 def _placeholder_device(nwbfile: NWBFile) -> Any:
     if _DEVICE_PLACEHOLDER in nwbfile.devices:
         return nwbfile.devices[_DEVICE_PLACEHOLDER]
-    return nwbfile.create_device(name=_DEVICE_PLACEHOLDER)
+    return nwbfile.create_device(name=_DEVICE_PLACEHOLDER, description="The microscope, which the metadata does not describe.")
