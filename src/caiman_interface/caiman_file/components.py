@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import describe, find, find_array, numbers
+from .encoding import FileGroup, describe, numbers, read
 from .errors import CaimanFileError
-from .footprints import Footprints, matrix_shape
+from .footprints import Footprints
+from .matrices import StoredMatrix
 from .traces import DatasetRows, FileBytes, SumRows, Trace
 
 Verdict = Literal["evaluated", "selected", "not evaluated"]
@@ -33,6 +35,9 @@ FITS = {
 # CaImAn's name of each trace that it stores as it is.
 STORED_TRACES = {"dff": "F_dff", "denoised": "C", "deconvolved": "S"}
 
+# The fits that are a row of values a component rather than one value.
+_ROWS_OF_VALUES = {"g"}
+
 
 @dataclass(frozen=True)
 class Acceptance:
@@ -41,10 +46,11 @@ class Acceptance:
     Attributes
     ----------
     verdict : {"evaluated", "selected", "not evaluated"}
-        "evaluated": the index lists stand in the file. "selected": ``select_components`` removed the rejected
-        ones, so that all that remain were accepted. "not evaluated": CaImAn judged none.
+        "evaluated": the index lists stand in the file. "selected": ``select_components`` kept the accepted
+        components and removed the others, so that all that remain were accepted, and none of those that it set
+        aside. "not evaluated": CaImAn judged none.
     accepted, rejected : array of int
-        Positions of the components. Without evaluation all count as accepted.
+        Positions of the components, rising. Without evaluation all count as accepted.
     """
 
     verdict: Verdict
@@ -63,81 +69,100 @@ class Components:
 
     Parameters
     ----------
-    estimates : h5py.Group
+    estimates : FileGroup
         ``estimates``, or ``estimates/discarded_components``.
     frame_shape : tuple of int
         (rows, columns[, planes]).
-    file_path : Path
-        For messages.
     file_bytes : FileBytes or None
         The same file, for reading traces in parallel.
+    set_aside : bool
+        Whether these are the components that ``select_components`` removed.
+
+    Attributes
+    ----------
+    count : int
+        Number of components.
+    footprints : Footprints
+        Their spatial footprints.
+    frame_shape : tuple of int
+        (rows, columns[, planes]).
+
+    Raises
+    ------
+    CaimanFileError
+        If there are no footprints, or they do not fit the frame.
     """
 
     def __init__(
         self,
-        estimates: h5py.Group,
+        estimates: FileGroup,
         *,
         frame_shape: tuple[int, ...],
-        file_path: Path,
         file_bytes: FileBytes | None,
+        set_aside: bool = False,
     ) -> None:
         self._estimates = estimates
-        self._file_path = file_path
         self._file_bytes = file_bytes
+        self._set_aside = set_aside
         self.frame_shape = frame_shape
-        self.footprints = Footprints(find_footprints(estimates, file_path), frame_shape, file_path)
+        self.footprints = Footprints(stored_footprints(estimates), frame_shape)
         self.count = len(self.footprints)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(count={self.count}, frame_shape={self.frame_shape})"
 
     @cached_property
     def traces(self) -> dict[str, Trace]:
         """Every trace of the components that stands in the file: ``raw``, ``dff``, ``denoised``, ``deconvolved``.
 
         ``raw`` is the fluorescence ``C + YrA``; where YrA is absent and R is there, R serves.
+
+        Raises
+        ------
+        CaimanFileError
+            If a trace does not fit the footprints, or another trace.
         """
-        residual = self._rows("YrA") or self._rows("R")
         rows = {name: self._rows(stored) for name, stored in STORED_TRACES.items()}
+        residual = self._rows("YrA")
+        residual = self._rows("R") if residual is None else residual
+        self._check_frames({**rows, "residual": residual})
         denoised = rows["denoised"]
-        raw = SumRows(denoised, residual) if denoised is not None and residual is not None else None
+        raw = None if denoised is None or residual is None else SumRows(denoised, residual)
         return {name: Trace(found) for name, found in {"raw": raw, **rows}.items() if found is not None}
 
     @cached_property
     def num_frames(self) -> int | None:
         """Number of frames, or None where no trace stands in the file."""
-        lengths = {trace.shape[0] for trace in self.traces.values()}
-        if len(lengths) > 1:
-            raise CaimanFileError(
-                self._file_path,
-                "the traces have different numbers of frames",
-                place=self._place(),
-                found=", ".join(f"{name}: {trace.shape[0]}" for name, trace in self.traces.items()),
-                expected="the same number for all",
-                remedy="Save the results again with CaImAn",
-            )
-        return lengths.pop() if lengths else None
+        return next((trace.shape[0] for trace in self.traces.values()), None)
 
     @cached_property
     def acceptance(self) -> Acceptance:
-        """Which components were accepted: exactly what ``idx_components`` and ``idx_components_bad`` say."""
+        """Which components were accepted: exactly what ``idx_components`` and ``idx_components_bad`` say.
+
+        Raises
+        ------
+        CaimanFileError
+            If the lists are no positions of components, or a component is in both.
+        """
+        everything = np.arange(self.count)
+        nothing = everything[:0]
+        if self._set_aside:
+            return Acceptance("selected", nothing, everything)
         accepted = self._indices("idx_components")
         rejected = self._indices("idx_components_bad")
-        everything = np.arange(self.count)
-        if accepted is None and rejected is None:
-            # Evaluation always leaves its lists. Metrics without lists, or components set aside, mean that
-            # `select_components` removed the rejected ones and cleared the lists.
-            selected = bool(self.metrics) or self._anything_discarded()
-            return Acceptance("selected" if selected else "not evaluated", everything, everything[:0])
         if accepted is None:
-            accepted = np.setdiff1d(everything, everything[:0] if rejected is None else rejected)
-        if rejected is None:
+            if rejected is None:
+                return Acceptance("selected" if self._were_selected() else "not evaluated", everything, nothing)
+            accepted = np.setdiff1d(everything, rejected)
+        elif rejected is None:
             rejected = np.setdiff1d(everything, accepted)
-        if self.count and not len(accepted) and not len(rejected):  # two empty lists judge nothing
-            return Acceptance("not evaluated", everything, everything[:0])
+        elif self.count and not len(accepted) and not len(rejected):  # two empty lists judge nothing
+            return Acceptance("not evaluated", everything, nothing)
         both = np.intersect1d(accepted, rejected)
         if len(both):
-            raise CaimanFileError(
-                self._file_path,
+            raise self._estimates.error(
                 "a component is both accepted and rejected",
-                place=self._place("idx_components"),
+                "idx_components",
                 found=f"component {both[0]} also in idx_components_bad",
                 expected="each component in one of the two lists",
                 remedy="Evaluate the components again in CaImAn",
@@ -146,7 +171,16 @@ class Components:
 
     @cached_property
     def metrics(self) -> dict[str, NDArray[Any]]:
-        """The quality metrics that CaImAn computed: ``snr``, ``r_values``, ``cnn_preds``, ``eccentricity``."""
+        """The quality metrics that CaImAn computed: ``snr``, ``r_values``, ``cnn_preds``, ``eccentricity``.
+
+        Each of shape (components,). Values that cover other components than those in the file are stale (CaImAn's
+        ``manual_merge`` leaves those of before), and left out.
+
+        Raises
+        ------
+        CaimanFileError
+            If a value is no number.
+        """
         return self._columns(METRICS)
 
     @cached_property
@@ -156,13 +190,27 @@ class Components:
         ``baseline``, ``initial_calcium``, ``noise_std`` and ``regularization`` have shape (components,),
         ``ar_coefficients`` (components, p). Values that cover other components than those in the file (OnACID
         keeps those of its first batch) are stale, and left out.
+
+        Raises
+        ------
+        CaimanFileError
+            If a value is no number.
         """
         return self._columns(FITS)
 
-    def _anything_discarded(self) -> bool:
-        discarded = find(self._estimates, "discarded_components")
-        footprints = find(discarded, "A", ndim=2) if isinstance(discarded, h5py.Group) else None
-        return footprints is not None and matrix_shape(footprints, self._file_path)[1] > 0
+    def _were_selected(self) -> bool:
+        """Tell why there are no lists of an evaluation.
+
+        ``select_components`` clears them, and sets the removed components aside unless told not to; then their
+        metrics alone tell that there was an evaluation. ``restore_discarded_components`` puts those set aside back
+        without their verdicts, and leaves a group without footprints.
+        """
+        aside = self._estimates.subgroup("discarded_components")
+        footprints = None if aside is None else aside.find("A", ndim=2)
+        if footprints is not None and StoredMatrix(footprints, self._estimates.file_path).shape[1]:
+            return True
+        restored = aside is not None and footprints is None
+        return bool(self.metrics) and not restored
 
     def _columns(self, names: dict[str, str]) -> dict[str, NDArray[Any]]:
         found = {name: self._column(stored) for name, stored in names.items()}
@@ -170,82 +218,92 @@ class Components:
 
     def _column(self, name: str) -> NDArray[Any] | None:
         """Read one value or one row of values a component; None where absent, stale or without values."""
-        node = find(self._estimates, name, ndim=1)
-        if not isinstance(node, h5py.Dataset) or node.shape[0] != self.count or node.size == 0:
+        node = self._estimates.find(name, ndim=1)
+        if node is None or (isinstance(node, h5py.Dataset) and node.shape[0] != self.count):
             return None
+        each = math.prod(node.shape[1:]) if isinstance(node, h5py.Dataset) else None
+        if each is None or (each != 1 and name not in _ROWS_OF_VALUES):
+            raise self._no_column(name, describe(node))
+        stored = read(node, self._estimates.file_path)
         try:
-            values = numbers(node[()])
+            values = numbers(stored)
         except ValueError as error:
-            raise CaimanFileError(
-                self._file_path,
-                "a value of a component is no number",
-                place=self._place(name),
-                found=str(error),
-                expected="numbers, or numbers written as text",
-                remedy="Save the results again with CaImAn",
-            ) from error
-        # Without autoregression (p = 0) CaImAn lists None for every component.
-        text_without_values = node.dtype.kind not in "fiub" and bool(np.all(np.isnan(values)))
-        return None if text_without_values else values
+            raise self._no_column(name, str(error)) from error
+        # Without autoregression (p = 0) CaImAn lists no value, or the text None, for every component.
+        unstated = values.size == 0 or (values is not stored and bool(np.all(np.isnan(values))))
+        if self.count and unstated:
+            return None
+        return values.reshape((self.count, each) if name in _ROWS_OF_VALUES else self.count)
+
+    def _no_column(self, name: str, found: str) -> CaimanFileError:
+        return self._estimates.error(
+            "there is not one number for each component",
+            name,
+            found=found,
+            expected=f"{self.count} numbers, or numbers written as text",
+            remedy=f"Compute {name} again in CaImAn or set it to None, and save the results again",
+        )
 
     def _rows(self, name: str) -> DatasetRows | None:
-        dataset = find_array(self._estimates, name, ndim=2, file_path=self._file_path)
+        dataset = self._estimates.array(name, ndim=2)
         if dataset is None:
             return None
         if dataset.shape[0] != self.count:
-            raise CaimanFileError(
-                self._file_path,
+            raise self._estimates.error(
                 "the number of traces and the number of footprints differ",
-                place=self._place(name),
+                name,
                 found=f"{dataset.shape[0]} traces and {self.count} footprints",
                 expected="one trace for each footprint",
+                remedy=f"Compute {name} again in CaImAn or set it to None, and save the results again",
+            )
+        return DatasetRows(dataset, self._estimates.file_path, self._file_bytes)
+
+    def _check_frames(self, rows: Mapping[str, DatasetRows | None]) -> None:
+        lengths = {name: found.shape[1] for name, found in rows.items() if found is not None}
+        if len(set(lengths.values())) > 1:
+            raise self._estimates.error(
+                "the traces have different numbers of frames",
+                found=", ".join(f"{name}: {length}" for name, length in lengths.items()),
+                expected="the same number for all",
                 remedy="Save the results again with CaImAn",
             )
-        return DatasetRows(dataset, self._file_bytes)
 
     def _indices(self, name: str) -> NDArray[np.intp] | None:
-        node = find(self._estimates, name)
+        node = self._estimates.find(name)
         if node is None:
             return None
-        values = node[()] if isinstance(node, h5py.Dataset) else None
-        if values is None or values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
+        if not isinstance(node, h5py.Dataset) or node.ndim != 1 or (node.size and node.dtype.kind not in "iu"):
             raise self._bad_indices(name, describe(node))
-        indices = values.astype(np.intp)
+        indices = read(node, self._estimates.file_path)
         if len(indices) and (indices.min() < 0 or indices.max() >= self.count):
-            raise self._bad_indices(name, f"indices from {indices.min()} to {indices.max()}")
-        return np.unique(indices)
+            raise self._bad_indices(name, f"numbers from {indices.min()} to {indices.max()}")
+        return np.unique(indices.astype(np.intp))
 
     def _bad_indices(self, name: str, found: str) -> CaimanFileError:
-        return CaimanFileError(
-            self._file_path,
+        return self._estimates.error(
             "the list of components cannot be used",
-            place=self._place(name),
+            name,
             found=found,
-            expected=f"whole numbers from 0 to {self.count - 1}",
+            expected=f"whole numbers from 0 to {self.count - 1}" if self.count else "an empty list",
             remedy="Evaluate the components again in CaImAn",
         )
 
-    def _place(self, name: str = "") -> str:
-        return f"{self._estimates.name}/{name}".strip("/")
 
-
-def find_footprints(estimates: h5py.Group, file_path: Path) -> Any:
-    """Return the node of the footprints ``A``.
+def stored_footprints(estimates: FileGroup) -> StoredMatrix:
+    """Return the matrix of footprints ``A``, unread.
 
     Raises
     ------
     CaimanFileError
         If there is none.
     """
-    node = find(estimates, "A", ndim=2)
+    node = estimates.find("A", ndim=2)
     if node is None:
-        raise CaimanFileError(
-            file_path,
+        raise estimates.error(
             "there are no footprints",
-            place=f"{estimates.name}/A".lstrip("/"),
-            found=describe(estimates.get("A")),
+            "A",
+            found="nothing",
             expected="the spatial components A",
             remedy="Run CaImAn's fit before saving",
         )
-    matrix_shape(node, file_path)
-    return node
+    return StoredMatrix(node, estimates.file_path)

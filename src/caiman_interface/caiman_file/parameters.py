@@ -6,18 +6,17 @@ relies on it; every other parameter, of this version or another, is kept as it i
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeAlias
 
-import h5py
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .encoding import is_absent, read_mapping, read_value, text_of
-from .errors import CaimanFileError
+from .encoding import FileGroup
 
 # Serialisers before 1.8 cut every text in a list to so many bytes.
 _CUT_TEXT_BYTES = 32
+
+_Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ParameterGroup(BaseModel):
@@ -29,10 +28,8 @@ class ParameterGroup(BaseModel):
 class DataParameters(ParameterGroup):
     """What CaImAn was told about the movie (``params/data``)."""
 
-    fr: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="Imaging rate, frames per second.")
-    dxy: tuple[PositiveFloat, ...] | None = Field(
-        default=None, description="Size of a pixel in micrometres, one number for each of the first two axes."
-    )
+    fr: _Positive | None = Field(default=None, description="Imaging rate, frames per second.")
+    dxy: tuple[_Positive, ...] | None = Field(default=None, description="Size of a pixel in micrometres, in x and y.")
     decay_time: float | None = Field(default=None, description="Length of a typical calcium transient, seconds.")
     dims: tuple[int, ...] | None = Field(default=None, description="Frame shape: rows, columns[, planes].")
     fnames: tuple[str, ...] = Field(default=(), description="The movie files, as CaImAn was given them.")
@@ -120,7 +117,7 @@ class CaimanParameters(BaseModel):
         return group
 
     @classmethod
-    def read(cls, params: h5py.Group | None, *, file_path: Path) -> CaimanParameters:
+    def read(cls, params: FileGroup | None) -> CaimanParameters:
         """Read the group ``params``; a missing one gives no parameters.
 
         Raises
@@ -128,27 +125,28 @@ class CaimanParameters(BaseModel):
         CaimanFileError
             If a parameter cannot be what CaImAn means by it, such as a negative rate.
         """
-        members = {} if params is None else dict(params.items())
-        stored = {name: read_mapping(node) for name, node in members.items() if isinstance(node, h5py.Group)}
-        names = dict.fromkeys([*stored, *cls.typed_groups])
-        groups = {name: cls._typed(name, stored.get(name, {}), file_path) for name in names}
+        stored: dict[str, dict[str, Any]] = {}
+        groups: dict[str, ParameterGroup] = {name: model() for name, model in cls.typed_groups.items()}
+        subgroups = {} if params is None else {name: params.subgroup(name) for name in params.names()}
+        for name, group in subgroups.items():
+            if group is not None:
+                stored[name] = group.values()
+                groups[name] = _validated(cls.typed_groups.get(name, ParameterGroup), stored[name], group)
         return cls(groups=groups, stored=stored)
 
-    @classmethod
-    def _typed(cls, name: str, stored: dict[str, Any], file_path: Path) -> ParameterGroup:
-        model = cls.typed_groups.get(name, ParameterGroup)
-        try:
-            return model.model_validate(stored)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise CaimanFileError(
-                file_path,
-                f"the parameter cannot be used: {first['msg']}",
-                place="/".join(["params", name, *(str(part) for part in first["loc"])]),
-                found=repr(first["input"]),
-                expected=_meaning(model, str(first["loc"][0])),
-                remedy="Set the parameter in CaImAn and save the results again",
-            ) from error
+
+def _validated(model: type[ParameterGroup], values: dict[str, Any], group: FileGroup) -> ParameterGroup:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise group.error(
+            f"the parameter cannot be used: {first['msg']}",
+            "/".join(str(part) for part in first["loc"]),
+            found=repr(first["input"]),
+            expected=_meaning(model, str(first["loc"][0])),
+            remedy="Set the parameter in CaImAn and save the results again",
+        ) from error
 
 
 def _meaning(model: type[ParameterGroup], name: str) -> str | None:
@@ -160,11 +158,3 @@ def _meaning(model: type[ParameterGroup], name: str) -> str | None:
 def is_cut_file_name(name: str) -> bool:
     """Tell whether a file name was probably cut off by an old serialiser (before 1.8, at 32 bytes)."""
     return len(name.encode()) == _CUT_TEXT_BYTES
-
-
-def read_text(node: Any) -> str | None:
-    """Read one text, or None where it is absent."""
-    if is_absent(node):
-        return None
-    value = read_value(node)
-    return value if isinstance(value, str) else text_of(value)

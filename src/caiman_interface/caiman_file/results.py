@@ -7,23 +7,42 @@ import os
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Components, find_footprints
-from .encoding import describe, find, find_array, is_absent, require_group
+from .components import Components, stored_footprints
+from .encoding import FileGroup, describe, is_numeric, read
 from .errors import CaimanFileError
-from .footprints import Footprints, check_frame_shape, matrix_shape, read_ring_model
-from .parameters import CaimanParameters, read_text
+from .footprints import Footprints
+from .matrices import StoredMatrix
+from .parameters import CaimanParameters
 from .traces import DatasetRows, FileBytes, Trace
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Method = Literal["CNMF", "CNMF-E", "OnACID"]
 
 _FRAME_SHAPE_PLACES = ("estimates/dims", "dims", "params/data/dims")
-_FRAME_DIMENSIONS = (2, 3)
+_VOLUME_DIMENSIONS = 3
+
+# What only online analysis saves.
+_ONLINE_MEMBERS = ("ind_new_all", "time_neuron_added", "t_online")
+
+# CaImAn's images in `estimates`; the mean image is made from the background.
+_IMAGES = ("Cn", "sn", "b0")
+
+_REMEDY_OTHER_FILE = 'Give the file that CaImAn\'s `cnmf.save("….hdf5")` wrote'
+
+# What HDF5 says when it does not open a file: the problem and its remedy.
+_REFUSALS = {
+    "truncated": ("the file is cut off", "The copy is incomplete: copy the file again"),
+    "Permission denied": ("the file may not be read", "Ask its owner for the right to read it"),
+    "unable to lock": ("the file is in use", "Close it in the program that writes to it"),
+}
 
 
 class CaimanResults:
@@ -41,6 +60,10 @@ class CaimanResults:
         (rows, columns), or (rows, columns, planes) for a volume.
     components : Components
         The components, with their footprints, traces, acceptance, metrics and fits.
+    method : {"CNMF", "CNMF-E", "OnACID"}
+        The analysis: two-photon batch, one-photon, or online.
+    is_one_photon : bool
+        Whether it was set up for one-photon imaging (CNMF-E's centred kernel, or OnACID's ring model).
 
     Examples
     --------
@@ -53,14 +76,21 @@ class CaimanResults:
     def __init__(self, file_path: Path, file: h5py.File) -> None:
         self.file_path = file_path
         self._file = file
-        # Where the system has no positioned reads, h5py reads the traces.
-        self._file_bytes = FileBytes(file_path) if hasattr(os, "preadv") else None
-        remedy = 'Give the file that CaImAn\'s `cnmf.save("….hdf5")` wrote'
-        self._estimates = require_group(file, "estimates", file_path=file_path, remedy=remedy)
-        params = file.get("params")
-        self.parameters = CaimanParameters.read(params if isinstance(params, h5py.Group) else None, file_path=file_path)
-        self.frame_shape = self._read_frame_shape()
-        self.components = self._components(self._estimates)
+        self._file_bytes: FileBytes | None = None
+        try:
+            if hasattr(os, "preadv"):  # else h5py reads the traces
+                self._file_bytes = FileBytes(file_path)
+            self._root = FileGroup(file, file_path)
+            self._estimates = self._find_estimates()
+            self.parameters = CaimanParameters.read(self._root.subgroup("params"))
+            self.frame_shape = self._read_frame_shape()
+            self.components = self._components(self._estimates)
+            self.is_one_photon = self._read_is_one_photon()
+            self.method: Method = self._read_method()
+            self._check()
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def open(cls, file_path: str | Path) -> CaimanResults:
@@ -82,12 +112,7 @@ class CaimanResults:
         if not path.exists():
             message = f"There is no file '{path}'."
             raise FileNotFoundError(message)
-        file = _open_hdf5(path)
-        try:
-            return cls(path, file)
-        except BaseException:
-            file.close()
-            raise
+        return cls(path, _open_hdf5(path))
 
     def close(self) -> None:
         """Close the file; views of traces that were not read can no longer be."""
@@ -115,87 +140,72 @@ class CaimanResults:
     @property
     def is_volumetric(self) -> bool:
         """Whether the frame is a volume."""
-        return len(self.frame_shape) > _FRAME_DIMENSIONS[0]
+        return len(self.frame_shape) == _VOLUME_DIMENSIONS
 
     @cached_property
     def num_frames(self) -> int | None:
         """Number of frames, or None where the file holds no trace at all."""
         background = self.background_trace
-        lengths = [self.components.num_frames, None if background is None else background.shape[0]]
-        known = [length for length in lengths if length is not None]
-        if len(set(known)) > 1:
-            raise CaimanFileError(
-                self.file_path,
-                "the traces of components and of the background have different numbers of frames",
-                place="estimates/f",
-                found=f"{known[1]} frames in f and {known[0]} in the traces of the components",
-                expected="the same number",
-                remedy="Save the results again with CaImAn",
-            )
-        return known[0] if known else None
+        frames = self.components.num_frames
+        if background is None or frames == background.shape[0]:
+            return frames
+        if frames is None:
+            return background.shape[0]
+        raise self._estimates.error(
+            "the traces of components and of the background have different numbers of frames",
+            "f",
+            found=f"{background.shape[0]} frames in f and {frames} in the traces of the components",
+            expected="the same number",
+            remedy="Save the results again with CaImAn",
+        )
 
     @property
     def sampling_frequency(self) -> float | None:
         """Frames per second (CaImAn's ``fr``), or None where it is absent."""
         return self.parameters.data.fr
 
-    @cached_property
+    @property
     def caiman_version(self) -> str | None:
         """Release of CaImAn that made the file, or None (before about 1.6)."""
         return self.parameters.data.caiman_version
 
     @cached_property
-    def method(self) -> Method:
-        """The analysis: CNMF (two-photon batch), CNMF-E (one-photon) or OnACID (online)."""
-        if "ind_new_all" in self._file or "time_neuron_added" in self._file or "t_online" in self._file:
-            return "OnACID"
-        return "CNMF-E" if self.is_one_photon else "CNMF"
-
-    @cached_property
-    def is_one_photon(self) -> bool:
-        """Whether the analysis was set up for one-photon imaging (CNMF-E's centred kernel or ring model)."""
-        init = self.parameters.init
-        is_1p = self._file.get("is1p")
-        online = isinstance(is_1p, h5py.Dataset) and not is_absent(is_1p) and bool(is_1p[()])
-        return bool(init.center_psf) or init.method_init == "corr_pnr" or online
-
-    @cached_property
     def discarded(self) -> Components | None:
-        """The components that ``select_components`` removed and kept aside; None where there are none."""
-        group = find(self._estimates, "discarded_components")
-        if not isinstance(group, h5py.Group) or find(group, "A", ndim=2) is None:
+        """The components that ``select_components`` removed and kept aside; None where there are none.
+
+        Raises
+        ------
+        CaimanFileError
+            If they do not fit the frame.
+        """
+        group = self._estimates.subgroup("discarded_components")
+        if group is None or group.find("A", ndim=2) is None:
             return None
-        discarded = self._components(group)
+        discarded = self._components(group, set_aside=True)
         return discarded if discarded.count else None
 
     @cached_property
     def background_footprints(self) -> Footprints | None:
         """The spatial background ``b``; None where there is none."""
-        node = find(self._estimates, "b", ndim=2)
-        if node is None:
-            return None
-        pixels, count = matrix_shape(node, self.file_path)
-        if pixels != math.prod(self.frame_shape):
-            raise self._contradiction("estimates/b", f"{pixels} pixels", "pixels of the background")
-        return Footprints(node, self.frame_shape, self.file_path) if count else None
+        stored = self._stored_background()
+        return Footprints(stored, self.frame_shape) if stored is not None and stored.shape[1] else None
 
     @cached_property
     def background_trace(self) -> Trace | None:
         """The temporal background ``f``, as (frames, background components); None where there is none."""
-        dataset = find_array(self._estimates, "f", ndim=2, file_path=self.file_path)
-        if dataset is None or dataset.shape[0] == 0:
+        dataset = self._estimates.array("f", ndim=2)
+        if dataset is None:
             return None
-        footprints = self.background_footprints
-        if footprints is not None and len(footprints) != dataset.shape[0]:
-            raise CaimanFileError(
-                self.file_path,
+        stored = self._stored_background()
+        if stored is not None and stored.shape[1] != dataset.shape[0]:
+            raise self._estimates.error(
                 "the spatial and the temporal background have different numbers of components",
-                place="estimates/f",
-                found=f"{dataset.shape[0]} in f and {len(footprints)} in b",
+                "f",
+                found=f"{dataset.shape[0]} in f and {stored.shape[1]} in b",
                 expected="the same number",
                 remedy="Save the results again with CaImAn",
             )
-        return Trace(DatasetRows(dataset, self._file_bytes))
+        return Trace(DatasetRows(dataset, self.file_path, self._file_bytes)) if dataset.shape[0] else None
 
     @cached_property
     def images(self) -> dict[str, NDArray[Any]]:
@@ -206,52 +216,84 @@ class CaimanResults:
         """
         background = self.background_footprints
         images = {
-            "correlation": self._frame_image("Cn"),
+            "correlation": self._image("Cn"),
             "mean": None if background is None else background.total(),
-            "noise": self._flat_image("sn"),
-            "baseline": self._flat_image("b0"),
+            "noise": self._image("sn"),
+            "baseline": self._image("b0"),
         }
         return {name: image for name, image in images.items() if image is not None}
 
     @cached_property
-    def ring_model(self) -> Any:
-        """The ring model W of CNMF-E as a scipy ``csr_array`` over the downsampled frame; None where absent."""
-        node = find(self._estimates, "W", ndim=2)
-        return None if node is None else read_ring_model(node, self.file_path)
+    def ring_model(self) -> csr_array[Any] | None:
+        """The ring model W of CNMF-E, over the pixels of the downsampled frame; None where absent.
+
+        The background of a pixel (row) is the weighted sum of the pixels on a ring around it (columns).
+        """
+        node = self._estimates.find("W", ndim=2)
+        return None if node is None else StoredMatrix(node, self.file_path).read().tocsr()
 
     @cached_property
     def shifts(self) -> NDArray[np.float64] | None:
-        """Motion-correction shifts, (frames, 2 or 3) in pixels, as OnACID records them; None where absent."""
-        node = find_array(self._estimates, "shifts", ndim=2, file_path=self.file_path) if self._has_shifts() else None
-        return None if node is None or node.size == 0 else np.asarray(node[()], dtype=np.float64)
+        """Rigid motion-correction shifts, (frames, 2 or 3) in pixels, as OnACID records them; None where absent."""
+        node = self._estimates.find("shifts", ndim=2)
+        if node is None or not is_numeric(node) or node.shape[1:] not in {(2,), (3,)} or node.size == 0:
+            return None
+        return np.asarray(read(node, self.file_path), dtype=np.float64)
 
     @cached_property
     def frame_added(self) -> NDArray[np.int64] | None:
-        """For OnACID, the frame at which each component was found (0: in the first batch); None otherwise."""
-        node = self._file.get("time_neuron_added")
-        if not isinstance(node, h5py.Dataset) or node.shape != (self.components.count, 2):
+        """For OnACID, the frame at which each component was added (the first batch: its length); None otherwise."""
+        node = self._root.find("time_neuron_added", ndim=2)
+        if not isinstance(node, h5py.Dataset) or node.shape != (self.components.count, 2) or node.dtype.kind != "i":
             return None
-        found = node[()].astype(np.int64)
-        in_order = np.array_equal(found[:, 0], np.arange(self.components.count))
-        return found[:, 1] if in_order else None
+        number, frame = read(node, self.file_path).astype(np.int64).T
+        return frame if np.array_equal(number, np.arange(len(number))) else None
 
     @cached_property
     def memory_map(self) -> str | None:
         """The memory-mapped movie that CaImAn worked on, as it was given; None where absent."""
-        return read_text(self._file.attrs.get("mmap_file", self._file.get("mmap_file")))
+        return self._root.text("mmap_file")
 
-    def _has_shifts(self) -> bool:
-        node = find(self._estimates, "shifts")
-        return isinstance(node, h5py.Dataset) and node.ndim == 2  # noqa: PLR2004 (the empty list has one)
+    def _check(self) -> None:
+        """Compare the shapes of what stands in the file, without reading it, so that a bad file fails at once."""
+        _ = self.num_frames, self.components.acceptance
+        for name in _IMAGES:
+            self._find_image(name)
 
-    def _components(self, group: h5py.Group) -> Components:
-        return Components(group, frame_shape=self.frame_shape, file_path=self.file_path, file_bytes=self._file_bytes)
+    def _find_estimates(self) -> FileGroup:
+        estimates = self._root.subgroup("estimates")
+        if estimates is None:
+            raise self._root.error(
+                "there are no results of CaImAn",
+                found=", ".join(self._root.names()[:12]) or "nothing",
+                expected="a group 'estimates', as CaImAn's `save` writes",
+                remedy=_REMEDY_OTHER_FILE,
+            )
+        return estimates
+
+    def _read_is_one_photon(self) -> bool:
+        init = self.parameters.init
+        online = self._root.find("is1p")
+        is_1p = online is not None and is_numeric(online) and online.shape == () and bool(read(online, self.file_path))
+        return bool(init.center_psf) or init.method_init == "corr_pnr" or is_1p
+
+    def _read_method(self) -> Method:
+        if any(self._root.find(name) is not None for name in _ONLINE_MEMBERS):
+            return "OnACID"
+        return "CNMF-E" if self.is_one_photon else "CNMF"
+
+    def _components(self, group: FileGroup, *, set_aside: bool = False) -> Components:
+        return Components(group, frame_shape=self.frame_shape, file_bytes=self._file_bytes, set_aside=set_aside)
+
+    def _stored_background(self) -> StoredMatrix | None:
+        node = self._estimates.find("b", ndim=2)
+        return None if node is None else StoredMatrix(node, self.file_path)
 
     def _read_frame_shape(self) -> tuple[int, ...]:
         """Find the frame shape among the places where CaImAn writes it, and check it against the footprints."""
-        pixels, _ = matrix_shape(find_footprints(self._estimates, self.file_path), self.file_path)
+        pixels, _ = stored_footprints(self._estimates).shape
         stated = {place: shape for place in _FRAME_SHAPE_PLACES if (shape := self._stated_shape(place)) is not None}
-        fitting = {shape for shape in stated.values() if check_frame_shape(pixels, shape)}
+        fitting = {shape for shape in stated.values() if math.prod(shape) == pixels}
         if len(fitting) == 1:
             return fitting.pop()
         raise CaimanFileError(
@@ -264,45 +306,38 @@ class CaimanResults:
         )
 
     def _stated_shape(self, place: str) -> tuple[int, ...] | None:
-        node = self._file.get(place)
-        if is_absent(node, ndim=1):
+        node = self._root.find(place, ndim=1)
+        if node is None:
             return None
-        if not isinstance(node, h5py.Dataset) or node.shape not in {(2,), (3,)} or node.dtype.kind not in "iuf":
-            raise CaimanFileError(
-                self.file_path,
+        lengths = read(node, self.file_path) if is_numeric(node) and node.shape in {(2,), (3,)} else None
+        if lengths is None or not all(length >= 1 and float(length).is_integer() for length in lengths):
+            raise self._root.error(
                 "this is no shape of a frame",
-                place=place,
-                found=describe(node),
+                place,
+                found=describe(node) if lengths is None else str(lengths),
                 expected="two or three whole numbers (rows, columns[, planes])",
                 remedy="Save the results again with CaImAn",
             )
-        return tuple(int(length) for length in node[()])
+        return tuple(int(length) for length in lengths)
 
-    def _frame_image(self, name: str) -> NDArray[Any] | None:
-        node = find_array(self._estimates, name, ndim=len(self.frame_shape), file_path=self.file_path)
-        if node is None:
+    def _find_image(self, name: str) -> h5py.Dataset | None:
+        """Find an image, which is of the frame's shape or, flattened in Fortran order, as long as it has pixels."""
+        node = self._estimates.find(name, ndim=1)
+        if node is None or (isinstance(node, h5py.Dataset) and node.size == 0):
             return None
-        if node.shape != self.frame_shape:
-            raise self._contradiction(f"estimates/{name}", f"an image of shape {node.shape}", "image")
-        return np.asarray(node[()])
+        if not is_numeric(node) or node.shape not in {self.frame_shape, (math.prod(self.frame_shape),)}:
+            raise self._estimates.error(
+                "the image and the frame have different sizes",
+                name,
+                found=describe(node),
+                expected=f"the frame's shape {self.frame_shape}, or {math.prod(self.frame_shape)} pixels",
+                remedy="Assign an image of the frame's shape in CaImAn, or None, and save the results again",
+            )
+        return node
 
-    def _flat_image(self, name: str) -> NDArray[Any] | None:
-        node = find_array(self._estimates, name, ndim=1, file_path=self.file_path)
-        if node is None or node.size == 0:
-            return None
-        if not check_frame_shape(node.size, self.frame_shape):
-            raise self._contradiction(f"estimates/{name}", f"{node.size} values", "image")
-        return np.asarray(node[()].reshape(self.frame_shape, order="F"))
-
-    def _contradiction(self, place: str, found: str, what: str) -> CaimanFileError:
-        return CaimanFileError(
-            self.file_path,
-            f"the {what} and the frame have different sizes",
-            place=place,
-            found=found,
-            expected=f"the frame's shape {self.frame_shape}, {math.prod(self.frame_shape)} pixels",
-            remedy="Assign an image of the frame's shape in CaImAn, or None, and save the results again",
-        )
+    def _image(self, name: str) -> NDArray[Any] | None:
+        node = self._find_image(name)
+        return None if node is None else np.asarray(read(node, self.file_path).reshape(self.frame_shape, order="F"))
 
 
 def _open_hdf5(path: Path) -> h5py.File:
@@ -317,13 +352,11 @@ def _open_hdf5(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        truncated = "truncated" in str(error)
+        found = str(error)
+        problem, remedy = next(
+            (known for sign, known in _REFUSALS.items() if sign in found),
+            ("this is not an HDF5 file that can be read", _REMEDY_OTHER_FILE),
+        )
         raise CaimanFileError(
-            path,
-            "the file is cut off" if truncated else "this is not an HDF5 file that can be read",
-            found=str(error),
-            expected="the HDF5 file that CaImAn saved",
-            remedy="The copy is incomplete: copy the file again"
-            if truncated
-            else 'Give the file that CaImAn\'s `cnmf.save("….hdf5")` wrote',
+            path, problem, found=found, expected="the HDF5 file that CaImAn saved", remedy=remedy
         ) from error

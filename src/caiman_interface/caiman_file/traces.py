@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from .encoding import closed, read
 from .errors import CaimanFileError
 
 AxisKey: TypeAlias = "int | np.integer[Any] | slice | list[int] | list[bool] | NDArray[Any]"
@@ -61,8 +62,7 @@ class FileBytes:
             If the file was closed.
         """
         if not self._finalizer.alive:
-            message = f"{self.file_path} was closed; open it again to read traces from it."
-            raise ValueError(message)
+            raise closed(self.file_path)
         done = 0
         while done < len(buffer):
             count = os.preadv(self._descriptor, [buffer[done:]], offset + done)
@@ -84,7 +84,7 @@ class Rows(Protocol):
     dtype: np.dtype[Any]
 
     def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
-        """Read frames `start` to `stop` of some components: an array of shape (len(rows), stop - start)."""
+        """Read frames `start` to `stop` of the components `rows` (rising): shape (len(rows), stop - start)."""
 
 
 class DatasetRows:
@@ -94,43 +94,43 @@ class DatasetRows:
     ----------
     dataset : h5py.Dataset
         Shape (components, frames).
+    file_path : Path
+        For messages.
     file_bytes : FileBytes or None
         The same file; None where the system has no positioned reads.
     """
 
-    def __init__(self, dataset: h5py.Dataset, file_bytes: FileBytes | None) -> None:
+    def __init__(self, dataset: h5py.Dataset, file_path: Path, file_bytes: FileBytes | None) -> None:
         self._dataset = dataset
+        self._file_path = file_path
+        self._bytes = file_bytes
+        self._offset = None if file_bytes is None else _plain_offset(dataset)
         self.shape: tuple[int, int] = dataset.shape
         self.dtype: np.dtype[Any] = dataset.dtype
-        self._offset = _plain_offset(dataset) if file_bytes is not None else None
-        self._bytes = file_bytes
 
     def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
-        """Read frames `start` to `stop` of the components `rows` (sorted, distinct)."""
-        if self._offset is None or self._bytes is None:
-            return self._read_with_h5py(rows, start, stop)
+        """Read frames `start` to `stop` of the components `rows` (rising)."""
         block = np.empty((len(rows), stop - start), dtype=self.dtype)
         if block.size == 0:
             return block
+        if self._bytes is None or self._offset is None:
+            for first, last in _runs(rows, gap=1):
+                lines = slice(int(rows[first]), int(rows[last - 1]) + 1)
+                block[first:last] = read(self._dataset, self._file_path, (lines, slice(start, stop)))
+            return block
         frames = self.shape[1]
-        whole_rows = start == 0 and stop == frames
         target = block.reshape(-1).view(np.uint8).data
         row_bytes = block.shape[1] * self.dtype.itemsize
-        runs = _runs(rows, gap=1) if whole_rows else ((at, at + 1) for at in range(len(rows)))
+        # Whole rows that follow each other in the file are read at once.
+        runs = _runs(rows, gap=1 if block.shape[1] == frames else 0)
         for first, last in runs:
             place = self._offset + (int(rows[first]) * frames + start) * self.dtype.itemsize
             self._bytes.read_into(target[first * row_bytes : last * row_bytes], place)
         return block
 
-    def _read_with_h5py(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
-        parts = [
-            self._dataset[int(rows[first]) : int(rows[last - 1]) + 1, start:stop] for first, last in _runs(rows, gap=1)
-        ]
-        return np.concatenate(parts) if parts else np.empty((0, stop - start), dtype=self.dtype)
-
 
 class SumRows:
-    """The sum of two matrices of rows, block by block: fluorescence is ``C + YrA``."""
+    """The sum of two matrices of rows of the same shape, block by block: fluorescence is ``C + YrA``."""
 
     def __init__(self, first: Rows, second: Rows) -> None:
         self._first = first
@@ -151,8 +151,9 @@ class SumRows:
 class Trace:
     """A lazy (frames, ROIs) array, indexed like numpy's.
 
-    Integers, slices, index lists and boolean masks, one per axis, select as they do on a numpy array, and only
-    what is selected is read. Reading is safe from several threads.
+    Integers, slices, index lists and boolean masks, one per axis, select as they do on a numpy array. What is
+    selected is read, and no more but for gaps shorter than a page; index lists on both axes, which numpy pairs,
+    read every combination of the two. Reading is safe from several threads.
 
     Parameters
     ----------
@@ -160,15 +161,19 @@ class Trace:
         Where the values come from, as (components, frames).
     frames : range, optional
         The frames that this view shows; all by default.
-    rois : sequence of int, optional
+    rois : array of int, optional
         The components that this view shows, in this order; all by default.
 
     Attributes
     ----------
     shape : tuple of int
         (frames, ROIs).
+    ndim : int
+        2.
     dtype : numpy.dtype
         That of the file.
+    parallel_read : bool
+        True: threads that read do not wait for each other.
     """
 
     parallel_read = True
@@ -198,24 +203,36 @@ class Trace:
         return f"{type(self).__name__}(frames={self.shape[0]}, rois={self.shape[1]}, dtype={self.dtype})"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        values: NDArray[Any] = self[:, :]
-        return values if dtype is None else np.asarray(values, dtype=dtype)
+        if copy is False:
+            message = "A trace stands in a file: an array of it is always a copy."
+            raise ValueError(message)
+        return np.asarray(self[:, :], dtype=dtype)
 
-    def select(self, *, frames: slice | None = None, rois: NDArray[np.intp] | None = None) -> Trace:
+    def select(self, *, frames: slice | None = None, rois: Any = None) -> Trace:
         """Narrow the view without reading.
 
         Parameters
         ----------
         frames : slice, optional
-            The frames to keep, counted within this view, with a step of 1.
-        rois : array of int, optional
-            Positions of the ROIs to keep, counted within this view.
+            The frames to keep, counted within this view.
+        rois : array of int, list of int, boolean mask or slice, optional
+            The ROIs to keep, in this order, counted within this view.
+
+        Returns
+        -------
+        Trace
+            A view of the same file.
+
+        Raises
+        ------
+        IndexError
+            If a ROI is out of range.
         """
-        return Trace(
-            self._rows,
-            frames=self._frames if frames is None else self._frames[frames],
-            rois=self._rois if rois is None else self._rois[rois],
-        )
+        kept = self._rois
+        if rois is not None:
+            positions, back = _wanted(rois, self.shape[1], axis="ROIs")
+            kept = np.ravel(self._rois[positions][back])
+        return Trace(self._rows, frames=self._frames if frames is None else self._frames[frames], rois=kept)
 
     def __getitem__(self, key: Any) -> Any:
         frame_key, roi_key = _split_key(key)
@@ -224,32 +241,36 @@ class Trace:
         return self._block(frames, rois)[local_frames, local_rois]
 
     def _block(self, frames: NDArray[np.intp], rois: NDArray[np.intp]) -> NDArray[Any]:
-        """Read the (frames, ROIs) block at sorted, distinct positions of this view."""
-        wanted_rows, back = np.unique(self._rois[rois], return_inverse=True)
-        columns = frames + self._frames.start
-        gap = max(1, _PAGE_BYTES // max(1, self.dtype.itemsize))
+        """Read the (frames, ROIs) block at rising positions of this view."""
+        columns = self._frames.start + self._frames.step * frames
+        if self._frames.step > 0:
+            return self._read(self._rois[rois], columns)
+        return np.asarray(self._read(self._rois[rois], columns[::-1])[::-1])
+
+    def _read(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
+        """Read components, in any order, at rising frames of the file: an array of shape (frames, ROIs)."""
+        if np.any(rows[1:] <= rows[:-1]):
+            rising, back = np.unique(rows, return_inverse=True)
+            return np.asarray(self._read(rising, columns)[:, back])
+        gap = max(1, _PAGE_BYTES // self.dtype.itemsize)
         parts = []
         for first, last in _runs(columns, gap=gap):
-            start = int(columns[first])
-            part = self._rows.read(wanted_rows, start, int(columns[last - 1]) + 1)
-            picked = columns[first:last] - start
-            parts.append(part if len(picked) == part.shape[1] else part[:, picked])
+            start, stop = int(columns[first]), int(columns[last - 1]) + 1
+            part = self._rows.read(rows, start, stop)
+            parts.append(part if last - first == stop - start else part[:, columns[first:last] - start])
         if not parts:
-            return np.empty((0, len(rois)), dtype=self.dtype)
-        block = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        in_order = len(back) == len(wanted_rows) and bool(np.all(back == np.arange(len(back))))
-        ordered: NDArray[Any] = block if in_order else block[back]
-        return ordered.T
+            return np.empty((0, len(rows)), dtype=self.dtype)
+        return np.asarray((parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)).T)
 
 
 def _plain_offset(dataset: h5py.Dataset) -> int | None:
-    """Return where the values start in the file, or None where they do not stand there as they are."""
+    """Return where the values start in the file, or None where they do not stand there as they are in memory."""
+    stored_type = dataset.id.get_type()
     plain = (
-        hasattr(os, "preadv")
-        and dataset.chunks is None
+        dataset.chunks is None
         and dataset.external is None
         and not dataset.is_virtual
-        and dataset.dtype.isnative
+        and stored_type == h5py.h5t.py_create(dataset.dtype, logical=True)
         and dataset.file.userblock_size == 0
         and dataset.file.driver in {"sec2", "stdio"}
     )
@@ -257,12 +278,11 @@ def _plain_offset(dataset: h5py.Dataset) -> int | None:
 
 
 def _runs(positions: NDArray[np.intp], *, gap: int) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) bounds of runs in sorted positions whose neighbours are at most `gap` apart."""
+    """Yield (first, last) bounds of runs in rising positions whose neighbours are at most `gap` apart."""
     if len(positions) == 0:
         return
     breaks = np.flatnonzero(np.diff(positions) > gap) + 1
-    edges = [0, *breaks.tolist(), len(positions)]
-    yield from pairwise(edges)
+    yield from pairwise([0, *breaks.tolist(), len(positions)])
 
 
 def _split_key(key: Any) -> tuple[AxisKey, AxisKey]:
@@ -288,7 +308,7 @@ def _split_key(key: Any) -> tuple[AxisKey, AxisKey]:
 def _wanted(key: AxisKey, length: int, *, axis: str) -> tuple[NDArray[np.intp], Any]:
     """Translate one axis' key to the sorted positions to read, and the key to apply to what was read."""
     if isinstance(key, slice):
-        positions = np.arange(length)[key]
+        positions = np.arange(*key.indices(length))
         backwards = len(positions) > 1 and positions[0] > positions[-1]
         return (positions[::-1], slice(None, None, -1)) if backwards else (positions, slice(None))
     index = np.asarray(key)
