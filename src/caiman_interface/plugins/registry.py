@@ -19,7 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, Literal
 
-from caiman_interface.plugins.startup import HOST, warn
+from caiman_interface.plugins import HOST, warn
 
 GROUP = "neuroconv.datainterfaces"
 """The entry-point group that is read."""

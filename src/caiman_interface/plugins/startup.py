@@ -8,15 +8,14 @@ and an error in it must never stop Python or the import of NeuroConv.
 import os
 import sys
 
+from caiman_interface.plugins import HOST, warn
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
-
-HOST = "neuroconv.datainterfaces"
-"""The module into which data interfaces are registered."""
 
 OFF_SWITCH = "CAIMAN_INTERFACE_NO_AUTOLOAD"
 """The environment variable that, set to anything but nothing, leaves NeuroConv as it is."""
@@ -51,16 +50,6 @@ def register_plugins(host: "ModuleType") -> None:
         registry.register_all(host)
     except Exception as error:  # noqa: BLE001 - no error of a plugin may stop the import of NeuroConv
         warn(f"Plugins of {HOST} could not be registered: {type(error).__name__}: {error}", RuntimeWarning)
-
-
-def warn(message: str, category: type[Warning]) -> None:
-    """Warn, and go on even where the interpreter was told to turn warnings into errors."""
-    import warnings
-
-    try:
-        warnings.warn(message, category, stacklevel=2)
-    except Warning:
-        print(f"{category.__name__}: {message}", file=sys.stderr)  # noqa: T201
 
 
 class RegistrationFinder:
