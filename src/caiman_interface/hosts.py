@@ -1,0 +1,121 @@
+"""What differs between the versions of the hosts, and their private names: nowhere else are these used.
+
+The hosts are NeuroConv (0.9.3 and 0.10.x), roiextractors (0.8.1 and 0.10.x), hdmf and pynwb.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from hdmf.container import Data
+from numpy.typing import NDArray
+from pynwb import NWBFile
+
+# roiextractors keeps the containers of its contract private ("TODO make public once API stabilizes").
+from roiextractors.segmentationextractor import _PropertyInfo as PropertyInfo
+from roiextractors.segmentationextractor import _ROIMasks as RoiMasks
+
+RoiId: TypeAlias = "int | str"
+
+__all__ = [
+    "PropertyInfo",
+    "RoiId",
+    "RoiMasks",
+    "WriteStep",
+    "add_device",
+    "forget_source",
+    "read_block",
+    "set_dataset",
+    "speaks_dictionaries",
+]
+
+
+class WriteStep(ABC):
+    """The step of `run_conversion` that makes the NWB file in memory and writes it, the same in all versions.
+
+    For a subclass that also inherits from NeuroConv's `BaseDataInterface` or `NWBConverter`.
+    """
+
+    @abstractmethod
+    def write(self, nwbfile: Any, path: str | Path, **backend: Any) -> None:
+        """Write a file, replacing what stands at `path`; `backend` holds `backend` and `backend_configuration`."""
+
+    def _write_nwbfile(
+        self,
+        nwbfile_path: Any,
+        nwbfile: Any,
+        metadata: Any,
+        backend: Any,
+        backend_configuration: Any,
+        conversion_options: Any,
+    ) -> None:
+        """Override NeuroConv's step."""
+        host: Any = self
+        stated = inspect.signature(host.create_nwbfile).parameters["conversion_options"]
+        # An interface takes options as keywords, a converter as one mapping by interface.
+        takes_options_as_one = stated.kind is not inspect.Parameter.VAR_KEYWORD
+        options = {"conversion_options": conversion_options} if takes_options_as_one else conversion_options
+        if nwbfile is None:
+            nwbfile = host.create_nwbfile(metadata=metadata, **options)
+        else:
+            host.add_to_nwbfile(nwbfile=nwbfile, metadata=metadata, **options)
+        self.write(nwbfile, nwbfile_path, backend=backend, backend_configuration=backend_configuration)
+
+
+def read_block(iterator: Any, selection: tuple[slice, ...]) -> NDArray[Any]:
+    """Read a block through hdmf's `GenericDataChunkIterator`: the method that its subclasses implement."""
+    block: NDArray[Any] = iterator._get_data(selection)
+    return block
+
+
+def set_dataset(container: Any, field: str, values: Any) -> None:
+    """Put other data into an object of an NWB file; the public setters refuse to do so twice."""
+    if not isinstance(container, Data):
+        container.fields[field] = values
+        return
+    container.transform(lambda _: values)
+    if container.data is not values:  # before pynwb 4, NWBData kept its data in an attribute of its own
+        container._NWBData__data = values
+
+
+def forget_source(container: Any, source: str) -> None:
+    """Have the objects of an NWB file forget that they were written to `source`."""
+    for child in (container, *container.all_children()):
+        if child.container_source == source:
+            child._AbstractContainer__container_source = None
+
+
+def add_device(nwbfile: NWBFile, metadata: Mapping[str, Any], device_key: str) -> Any:
+    """Return the device of that key in ``metadata["Devices"]``, added to the file if none of its name is there.
+
+    NeuroConv 0.10 has a function for it, which knows device models and types of extensions; 0.9.3 has none.
+
+    Raises
+    ------
+    ValueError
+        If the metadata has no such device.
+    """
+    devices = metadata.get("Devices") or {}
+    if device_key not in devices:
+        message = (
+            f"metadata['Devices'] has no entry '{device_key}', to which device_metadata_key refers. "
+            f"Its entries are: {', '.join(devices) or 'none'}."
+        )
+        raise ValueError(message)
+    try:
+        from neuroconv.tools.nwb_helpers._metadata_and_file_helpers import _add_device_to_nwbfile
+    except ImportError:
+        fields = {key: value for key, value in devices[device_key].items() if value is not None}
+        fields.pop("device_model_metadata_key", None)
+        name = fields["name"]
+        return nwbfile.devices[name] if name in nwbfile.devices else nwbfile.create_device(**fields)
+    return _add_device_to_nwbfile(nwbfile, metadata=metadata, metadata_key=device_key)
+
+
+def speaks_dictionaries(interface_class: Any) -> bool:
+    """Tell whether the host's ``get_metadata`` gives dictionary-based metadata (NeuroConv 0.10) or lists (0.9)."""
+    return "use_new_metadata_format" in inspect.signature(interface_class.get_metadata).parameters
