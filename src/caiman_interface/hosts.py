@@ -68,7 +68,7 @@ class WriteStep(ABC):
 
 def read_block(iterator: Any, selection: tuple[slice, ...]) -> NDArray[Any]:
     """Read a block through hdmf's `GenericDataChunkIterator`: the method that its subclasses implement."""
-    block: NDArray[Any] = iterator._get_data(selection)
+    block: NDArray[Any] = iterator._get_data(selection)  # noqa: SLF001
     return block
 
 
@@ -79,14 +79,14 @@ def set_dataset(container: Any, field: str, values: Any) -> None:
         return
     container.transform(lambda _: values)
     if container.data is not values:  # before pynwb 4, NWBData kept its data in an attribute of its own
-        container._NWBData__data = values
+        container._NWBData__data = values  # noqa: SLF001
 
 
 def forget_source(container: Any, source: str) -> None:
     """Have the objects of an NWB file forget that they were written to `source`."""
     for child in (container, *container.all_children()):
         if child.container_source == source:
-            child._AbstractContainer__container_source = None
+            child._AbstractContainer__container_source = None  # noqa: SLF001
 
 
 def add_device(nwbfile: NWBFile, metadata: Mapping[str, Any], device_key: str) -> Any:

@@ -1,0 +1,129 @@
+"""What the parallel writer reads from: the data of in-memory NWB objects, block by block."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from hdmf.data_utils import GenericDataChunkIterator
+from neuroconv.tools.hdmf import SliceableDataChunkIterator
+from numpy.typing import NDArray
+
+from caiman_interface.hosts import read_block
+
+from .chunk_writer import Selection, Shape, grown, shrunk
+
+# What one thread reads at a time, where only one thread can read.
+_BLOCK_BYTES = 16 * 2**20
+
+
+class ArraySource:
+    """An array in memory or mapped from a file.
+
+    Parameters
+    ----------
+    array : array
+        Its values.
+    """
+
+    parallel = True
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array
+        self.shape: Shape = array.shape
+        self.dtype: np.dtype[Any] = array.dtype
+
+    def read(self, selection: Selection) -> NDArray[Any]:
+        """Give a view of the array."""
+        return self._array[selection]
+
+    def block_shape(self, chunks: Shape) -> Shape:
+        """Give whole chunks of a few megabytes."""
+        return grown(chunks, self.shape, _BLOCK_BYTES // self.dtype.itemsize)
+
+
+class IteratorSource:
+    """An iterator over a lazy array.
+
+    The buffers that the iterator itself would give are up to a gigabyte large. Shorter pieces of the same are read
+    here, and the iterator is not used up.
+
+    Parameters
+    ----------
+    iterator : GenericDataChunkIterator
+        Any of hdmf's and NeuroConv's iterators that know their shape.
+    """
+
+    def __init__(self, iterator: GenericDataChunkIterator) -> None:
+        self._iterator = iterator
+        self.shape: Shape = tuple(iterator.maxshape)
+        self.dtype: np.dtype[Any] = np.dtype(iterator.dtype)
+        # Any part of a sliceable array can be read; other iterators may count on being read in order.
+        self._any_part = type(iterator) is SliceableDataChunkIterator
+        self.parallel = self._any_part and _reads_in_parallel(iterator.data)
+        self._values_read = 0
+        self._bar_lock = threading.Lock()
+
+    def read(self, selection: Selection) -> NDArray[Any]:
+        """Read a block, and move the iterator's own progress bar if it was asked for one."""
+        values = np.asarray(read_block(self._iterator, selection))
+        if self._iterator.display_progress:
+            self._advance_bar(values.size)
+        return values
+
+    def block_shape(self, chunks: Shape) -> Shape:
+        """Give the iterator's buffer, shortened to a few megabytes: in frames only, if it must be read in order."""
+        size = _BLOCK_BYTES // self.dtype.itemsize
+        axes = range(len(self.shape)) if self._any_part else (0,)
+        return shrunk(_aligned(self._iterator.buffer_shape, chunks, self.shape), chunks, size, axes=axes)
+
+    def _advance_bar(self, count: int) -> None:
+        """Move NeuroConv's progress bar, which counts the iterator's buffers."""
+        buffers, size = self._iterator.num_buffers, math.prod(self.shape)
+        with self._bar_lock:
+            before = buffers * self._values_read // size
+            self._values_read += count
+            self._iterator.progress_bar.update(n=buffers * self._values_read // size - before)
+
+
+class RowsSource:
+    """Records that stand in memory as a list of tuples.
+
+    Parameters
+    ----------
+    rows : sequence of tuple
+        The records.
+    dtype : numpy.dtype
+        What they become.
+    """
+
+    parallel = False
+
+    def __init__(self, rows: Sequence[Any], dtype: np.dtype[Any]) -> None:
+        self._rows = rows
+        self.shape: Shape = (len(rows),)
+        self.dtype = dtype
+
+    def read(self, selection: Selection) -> NDArray[Any]:
+        """Convert some rows."""
+        return np.array([tuple(row) for row in self._rows[selection[0]]], dtype=self.dtype)
+
+    def block_shape(self, chunks: Shape) -> Shape:
+        """Give one chunk."""
+        return chunks
+
+
+def _reads_in_parallel(data: Any) -> bool:
+    """Whether several threads may slice this at once: numpy's arrays, and what says so of itself."""
+    return isinstance(data, np.ndarray) or bool(getattr(data, "parallel_read", False))
+
+
+def _aligned(block: Shape, chunks: Shape, shape: Shape) -> Shape:
+    """Round a block up to whole chunks, axis by axis; a block need not end before the array does."""
+    return tuple(
+        length if length >= whole else step * -(-length // step)
+        for length, step, whole in zip(block, chunks, shape, strict=True)
+    )

@@ -1,0 +1,277 @@
+"""Keep large data away from hdmf: it lays out the file with stand-ins, and the data are written afterwards.
+
+hdmf and NeuroConv look at data row by row in Python in several places, and compress in one thread. A stand-in has
+the type and the shape of the data, so that both decide about the dataset as they would with the data themselves,
+but holds none of its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+from hdmf.backends.hdf5 import H5DataIO
+from hdmf.build import DatasetBuilder, GroupBuilder
+from hdmf.container import AbstractContainer, Data
+from hdmf.data_utils import AbstractDataChunkIterator, GenericDataChunkIterator
+from pynwb import NWBHDF5IO, NWBFile
+from pynwb.ophys import PlaneSegmentation
+
+from caiman_interface.hosts import set_dataset
+
+from ._block_sources import ArraySource, IteratorSource, RowsSource
+from .chunk_writer import BlockSource, Shape
+
+# Below this size, hdmf writes an array in less time than a stand-in costs.
+_LARGE_BYTES = 2**16
+_MASK_COLUMNS = ("pixel_mask", "voxel_mask")
+# Rows in a chunk of a mask column: 3 MB of (x, y, weight), of which a reader of one mask needs one or two.
+_MASK_ROWS_IN_CHUNK = 2**18
+
+
+class StandIn(AbstractDataChunkIterator):  # type: ignore[misc]  # hdmf is untyped
+    """An iterator over nothing, with the type and the shape of something.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the data.
+    dtype : numpy.dtype
+        Type of the data.
+    """
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.ndim = len(shape)
+        self._dtype = dtype
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        raise StopIteration
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def recommended_chunk_shape(self) -> None:
+        """Leave the chunks to the settings of the dataset."""
+
+    def recommended_data_shape(self) -> Shape:
+        """Give the shape of the data."""
+        return self.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the data."""
+        return self._dtype
+
+    @property
+    def maxshape(self) -> Shape:
+        """Shape of the data, which does not grow."""
+        return self.shape
+
+
+@dataclass
+class Deferred:
+    """A dataset whose values are written after hdmf laid out the file.
+
+    Attributes
+    ----------
+    container : AbstractContainer
+        The object that the dataset belongs to.
+    field : str
+        The name of its attribute.
+    data_io : H5DataIO
+        What hdmf writes in place of the data.
+    values : ndarray, GenericDataChunkIterator or list of tuple
+        The data.
+    """
+
+    container: AbstractContainer
+    field: str
+    data_io: H5DataIO
+    values: Any
+
+    def source(self, dataset: h5py.Dataset) -> BlockSource:
+        """Make the data readable in blocks, as the allocated dataset needs them."""
+        if isinstance(self.values, GenericDataChunkIterator):
+            return IteratorSource(self.values)
+        if isinstance(self.values, np.ndarray):
+            return ArraySource(self.values)
+        return RowsSource(self.values, dataset.dtype)
+
+
+class Allocated(NamedTuple):
+    """A dataset that waits for its values."""
+
+    dataset: h5py.Dataset
+    source: BlockSource
+
+
+@contextmanager
+def data_restored(nwbfile: NWBFile) -> Iterator[None]:
+    """Give every object of a file its own data back at the end, however it ends."""
+    before = [(container, field, values) for container, field, values in _datasets(nwbfile)]
+    try:
+        yield
+    finally:
+        for container, field, values in before:
+            if _data_of(container, field) is not values:
+                set_dataset(container, field, values)
+
+
+def defer_masks(nwbfile: NWBFile) -> dict[str, Any]:
+    """Put one row in place of each large column of records, such as pixel masks.
+
+    hdmf cannot allocate such a column without data, and walks through its rows when it has data.
+
+    Returns
+    -------
+    dict
+        The data of each column, by the object id of the column.
+    """
+    masks = {}
+    for container, field, values in _datasets(nwbfile):
+        if _is_large_mask(container, values):
+            masks[container.object_id] = values
+            set_dataset(container, field, values[:1])
+    return masks
+
+
+def defer_rest(nwbfile: NWBFile, masks: dict[str, Any], *, own_settings: bool) -> list[Deferred]:
+    """Put stand-ins in place of the data of every large dataset that the parallel writer can fill.
+
+    Parameters
+    ----------
+    nwbfile : NWBFile
+        A file whose datasets are configured, that is, wrapped in `H5DataIO`.
+    masks : dict
+        What `defer_masks` returned.
+    own_settings : bool
+        Whether nobody asked for other settings than the best.
+    """
+    deferred = []
+    for container, field, data_io in _datasets(nwbfile):
+        if not isinstance(data_io, H5DataIO):
+            continue
+        is_mask = container.object_id in masks
+        values = masks[container.object_id] if is_mask else data_io.data
+        if not is_mask and not _is_deferrable(values, data_io.io_settings):
+            continue
+        settings = dict(data_io.io_settings)
+        if is_mask:
+            stand_in = data_io.data
+            settings["maxshape"] = (None,)
+            if own_settings:
+                settings["chunks"] = (min(len(values), _MASK_ROWS_IN_CHUNK),)
+        else:
+            stand_in = StandIn(_shape_of(values), np.dtype(values.dtype))
+            settings.setdefault("chunks", values.recommended_chunk_shape() if _is_iterator(values) else True)
+            if isinstance(container, Data):
+                settings.setdefault("maxshape", (None, *stand_in.shape[1:]))  # rows can be appended, as by hdmf
+        if own_settings and settings.get("compression"):
+            settings["shuffle"] = True
+        replacement = H5DataIO(data=stand_in, **settings)
+        set_dataset(container, field, replacement)
+        deferred.append(Deferred(container, field, replacement, values))
+    return deferred
+
+
+def allocated(deferred: list[Deferred], nwbfile: NWBFile, io: NWBHDF5IO, file: h5py.File) -> list[Allocated]:
+    """Find the datasets that hdmf laid out, each with the source of its values.
+
+    Parameters
+    ----------
+    deferred : list of Deferred
+        What was kept away from hdmf.
+    nwbfile : NWBFile
+        The file in memory, which `io` wrote.
+    io : NWBHDF5IO
+        What wrote it.
+    file : h5py.File
+        The same file, open.
+
+    Raises
+    ------
+    RuntimeError
+        If hdmf did not lay out one of them.
+    """
+    paths = dict(_dataset_paths(io.manager.get_builder(nwbfile), ""))
+    pairs = []
+    for item in deferred:
+        # hdmf builds a column from the object, whose data it may wrap anew, and other datasets from the data.
+        is_column = isinstance(item.container, Data)
+        path = paths.get(id(io.manager.get_builder(item.container) if is_column else item.data_io))
+        if path is None:
+            message = (
+                f"hdmf did not write {item.field!r} of {type(item.container).__name__} {item.container.name!r} as a "
+                "dataset of its own. Write this file with NeuroConv's configure_and_write_nwbfile."
+            )
+            raise RuntimeError(message)
+        dataset = file[path]
+        source = item.source(dataset)
+        if dataset.shape != source.shape:  # a column of records, of which hdmf wrote one
+            dataset.resize(source.shape)
+        pairs.append(Allocated(dataset, source))
+    return pairs
+
+
+def _datasets(nwbfile: NWBFile) -> Iterator[tuple[AbstractContainer, str, Any]]:
+    """Yield (object, name of the attribute, value) of all that NeuroConv may configure."""
+    for container in nwbfile.all_children():
+        if isinstance(container, Data):
+            yield container, "data", container.data
+        else:
+            for field in ("data", "timestamps"):
+                if field in container.fields:
+                    yield container, field, container.fields[field]
+
+
+def _data_of(container: AbstractContainer, field: str) -> Any:
+    return container.data if isinstance(container, Data) else container.fields[field]
+
+
+def _is_large_mask(container: AbstractContainer, values: Any) -> bool:
+    if isinstance(values, np.ndarray) and values.dtype.names is not None:
+        return values.ndim == 1 and not values.dtype.hasobject and values.nbytes >= _LARGE_BYTES
+    # Rows of tuples are records only where the schema says so.
+    return (
+        isinstance(values, list)
+        and isinstance(container.parent, PlaneSegmentation)
+        and container.name in _MASK_COLUMNS
+        and len(values) >= _LARGE_BYTES // 12
+    )
+
+
+def _is_iterator(values: Any) -> bool:
+    return isinstance(values, GenericDataChunkIterator)
+
+
+def _is_deferrable(values: Any, settings: dict[str, Any]) -> bool:
+    """Whether the parallel writer can fill a dataset, and makes it faster."""
+    other_filters = settings.get("fletcher32") or settings.get("scaleoffset") is not None
+    if settings.get("compression") not in {None, "gzip"} or other_filters:
+        return False
+    if _is_iterator(values):
+        return np.dtype(values.dtype).kind in "biuf" and None not in values.maxshape
+    chunked = bool(settings.get("chunks") or settings.get("compression"))
+    return chunked and isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and values.nbytes >= _LARGE_BYTES
+
+
+def _shape_of(values: Any) -> Shape:
+    return tuple(values.maxshape) if _is_iterator(values) else values.shape
+
+
+def _dataset_paths(group: GroupBuilder, path: str) -> Iterator[tuple[int, str]]:
+    """Yield (identity, path in the file) of every dataset below a group, by its builder and by its data."""
+    for dataset in group.datasets.values():
+        if isinstance(dataset, DatasetBuilder):
+            yield id(dataset), f"{path}/{dataset.name}"
+            yield id(dataset.data), f"{path}/{dataset.name}"
+    for child in group.groups.values():
+        yield from _dataset_paths(child, f"{path}/{child.name}")

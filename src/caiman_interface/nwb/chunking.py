@@ -1,0 +1,57 @@
+"""Shapes of chunks that serve those who read the file."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+_CHUNK_BYTES = 4_000_000
+_PAGE_BYTES = 4096
+
+
+def trace_chunk_shape(num_frames: int, num_rois: int, dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Choose the shape of the chunks of a (frames, ROIs) trace.
+
+    Parameters
+    ----------
+    num_frames, num_rois : int
+        Shape of the trace.
+    dtype : numpy.dtype
+        Type of its values.
+
+    Returns
+    -------
+    tuple of int
+        (frames, ROIs) of a chunk: 4 MB before compression, and as many chunks along the frames as along the ROIs.
+
+    Notes
+    -----
+    Reading the whole trace of one ROI takes all chunks along the frames, reading all ROIs in a short window takes
+    all chunks along the ROIs. Over a network each chunk costs a round trip of latency L and its bytes at bandwidth
+    B. The product of both costs is smallest where a chunk has L·B bytes on disk: 2 to 3 MB for 50 ms at 50 MB/s,
+    4 MB before compression. At equal numbers of chunks along both axes neither kind of reader pays for the other.
+    The time to write hardly depends on the shape: ``benchmarks/chunk_shapes.py`` measures all three.
+
+    Chunks whose frames fill whole pages of memory take a third longer to write, because the same frame of all ROIs
+    falls onto the same place in the processor's cache; they get one frame more.
+
+    Examples
+    --------
+    >>> trace_chunk_shape(60000, 1000, np.dtype("float64"))
+    (5455, 91)
+    >>> trace_chunk_shape(600, 13, np.dtype("float64"))
+    (600, 13)
+    """
+    chunks_per_axis = math.sqrt(num_frames * num_rois * dtype.itemsize / _CHUNK_BYTES)
+    rois = _part(num_rois, chunks_per_axis)
+    frames = _part(num_frames, num_frames * rois * dtype.itemsize / _CHUNK_BYTES)
+    if frames * dtype.itemsize % _PAGE_BYTES == 0 and frames < num_frames:
+        frames += 1
+    return frames, rois
+
+
+def _part(length: int, parts: float) -> int:
+    """Cut a length into about so many equal parts, at least one long."""
+    return max(1, math.ceil(length / max(1, round(parts))))
