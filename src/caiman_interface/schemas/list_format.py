@@ -24,20 +24,26 @@ def uses_lists(metadata: Mapping[str, Any]) -> bool:
     if not isinstance(ophys, Mapping):
         return False
     images = ophys.get("SegmentationImages")
-    container_of_images = isinstance(images, Mapping) and any(isinstance(images.get(key), str) for key in _CONTAINER_FIELDS)
+    container_of_images = isinstance(images, Mapping) and any(
+        isinstance(images.get(key), str) for key in _CONTAINER_FIELDS
+    )
     return container_of_images or any(block in ophys for block in _LIST_BLOCKS)
 
 
 def to_dictionaries(metadata: Mapping[str, Any], keys_by_name: Mapping[str, str]) -> dict[str, Any]:
-    """Translate list-based ophys metadata; what is in dictionaries already stays, and wins.
+    """Translate list-based ophys metadata, and merge it into what is in dictionaries already.
+
+    Both meet in a YAML specification: the interfaces give dictionaries, and NeuroConv's schema of specifications
+    admits devices and imaging planes in lists only. What a list says of an entry wins over what the dictionary says
+    of the entry of that name, as in NeuroConv.
 
     Parameters
     ----------
     metadata : mapping
         The whole metadata; it is not changed.
     keys_by_name : mapping
-        The metadata key of each of the caller's tables of ROIs, by the table's name. Other entries get their
-        name as key.
+        The metadata key of each of the caller's tables of ROIs, by the table's name. Other entries get the key of
+        the entry of their name, or else their name as key.
 
     Returns
     -------
@@ -48,19 +54,29 @@ def to_dictionaries(metadata: Mapping[str, Any], keys_by_name: Mapping[str, str]
     if not uses_lists(metadata):
         return translated
     ophys = translated["Ophys"]
-    devices = {entry["name"]: dict(entry) for entry in ophys.get("Device") or []}
-    planes = {entry["name"]: _plane(entry) for entry in ophys.get("ImagingPlane") or []}
-    segmentations = _segmentations(ophys.get("ImageSegmentation") or {}, keys_by_name)
-    responses = _by_segmentation([ophys.get(name) or {} for name in _SERIES_CONTAINERS], keys_by_name)
-    images = _by_segmentation([ophys.get("SegmentationImages") or {}], keys_by_name)
-    translated["Devices"] = {**devices, **(translated.get("Devices") or {})}
-    kept = {name: block for name, block in ophys.items() if name not in (*_LIST_BLOCKS, "SegmentationImages")}
+    devices = dict(translated.get("Devices") or {})
+    planes = dict(ophys.get("ImagingPlanes") or {})
+    segmentations = dict(ophys.get("PlaneSegmentations") or {})
+    for entry in _entries(ophys, "Device"):
+        _register(devices, entry)
+    for entry in _entries(ophys, "ImagingPlane"):
+        device = entry.pop("device", None)
+        # A plane may name a device of which nothing else is said.
+        link = {} if device is None else {"device_metadata_key": _register(devices, {"name": device})}
+        _register(planes, {**entry, **link})
+    for entry in _entries(ophys.get("ImageSegmentation") or {}, "plane_segmentations"):
+        plane = entry.pop("imaging_plane", None)
+        link = {} if plane is None else {"imaging_plane_metadata_key": _key_of(planes, plane)}
+        _register(segmentations, {**entry, **link}, keys_by_name.get(entry["name"]))
+    responses = [ophys.get(block) or {} for block in ("RoiResponses", *_SERIES_CONTAINERS)]
+    kept = {name: block for name, block in ophys.items() if name not in _LIST_BLOCKS}
+    translated["Devices"] = devices
     translated["Ophys"] = {
         **kept,
-        "ImagingPlanes": {**planes, **(ophys.get("ImagingPlanes") or {})},
-        "PlaneSegmentations": {**segmentations, **(ophys.get("PlaneSegmentations") or {})},
-        "RoiResponses": {**responses, **(ophys.get("RoiResponses") or {})},
-        "SegmentationImages": images,
+        "ImagingPlanes": planes,
+        "PlaneSegmentations": segmentations,
+        "RoiResponses": _without_equal_names(_by_segmentation(responses, keys_by_name)),
+        "SegmentationImages": _by_segmentation([ophys.get("SegmentationImages") or {}], keys_by_name),
     }
     return translated
 
@@ -110,33 +126,55 @@ def to_lists(metadata: Mapping[str, Any], placeholders: Mapping[str, Any]) -> di
     return translated
 
 
-def _plane(entry: Mapping[str, Any]) -> dict[str, Any]:
-    plane = dict(entry)
-    device = plane.pop("device", None)
-    return plane if device is None else {**plane, "device_metadata_key": device}
+def _entries(container: Mapping[str, Any], block: str) -> list[dict[str, Any]]:
+    """Return copies of the entries of a list; each has a name, by which others refer to it."""
+    entries = container.get(block) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) and "name" in entry for entry in entries):
+        message = (
+            f"'{block}' in metadata['Ophys'] must be a list of entries that each have a 'name'; found {entries!r}."
+        )
+        raise ValueError(message)
+    return [dict(entry) for entry in entries]
 
 
-def _segmentations(block: Mapping[str, Any], keys_by_name: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    segmentations = {}
-    for stated in block.get("plane_segmentations") or []:
-        entry = dict(stated)
-        plane = entry.pop("imaging_plane", None)
-        if plane is not None:
-            entry["imaging_plane_metadata_key"] = plane
-        segmentations[keys_by_name.get(entry["name"], entry["name"])] = entry
-    return segmentations
+def _key_of(entries: Mapping[str, Any], name: str) -> str:
+    """Return the key of the entry of that name; where none is, the name."""
+    return next((key for key, entry in entries.items() if entry and entry.get("name") == name), name)
 
 
-def _by_segmentation(
-    containers: list[Mapping[str, Any]], keys_by_name: Mapping[str, str]
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Merge the entries of several containers, keyed by table of ROIs, then by trace or image."""
-    merged: dict[str, dict[str, dict[str, Any]]] = {}
-    for container in containers:
-        for name, entries in container.items():
-            if isinstance(entries, Mapping):
-                merged.setdefault(keys_by_name.get(name, name), {}).update(deepcopy(dict(entries)))
+def _register(entries: dict[str, Any], entry: Mapping[str, Any], key: str | None = None) -> str:
+    """Merge an entry into the one under `key`, or of its name, or else add it; return its key."""
+    key = key or _key_of(entries, entry["name"])
+    entries[key] = {**(entries.get(key) or {}), **entry}
+    return key
+
+
+def _by_segmentation(blocks: list[Mapping[str, Any]], keys_by_name: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Merge entries keyed by table of ROIs (its key or its name), then by trace or image; later ones win."""
+    merged: dict[str, dict[str, Any]] = {}
+    for block in blocks:
+        for table, entries in block.items():
+            if not isinstance(entries, Mapping):
+                continue  # the container's own name
+            known = merged.setdefault(keys_by_name.get(table, table), {})
+            for name, fields in entries.items():
+                known[name] = {**(known.get(name) or {}), **fields} if isinstance(fields, Mapping) else fields
     return merged
+
+
+def _without_equal_names(responses: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Take away the name of a trace that another of its table has, so that it gets its own.
+
+    NeuroConv's older defaults name dF/F like the raw trace, since it stands in a container of its own there.
+    """
+    for traces in responses.values():
+        taken: set[Any] = set()
+        for fields in traces.values():
+            if isinstance(fields, dict) and fields.get("name") in taken:
+                del fields["name"]
+            elif isinstance(fields, dict) and "name" in fields:
+                taken.add(fields["name"])
+    return responses
 
 
 def _listed_plane(
@@ -148,9 +186,7 @@ def _listed_plane(
     return {**plane, "device": device_names.get(device_key, placeholders["device"])}
 
 
-def _listed_segmentation(
-    entry: Mapping[str, Any], plane_names: Mapping[str, str], first_plane: str
-) -> dict[str, Any]:
+def _listed_segmentation(entry: Mapping[str, Any], plane_names: Mapping[str, str], first_plane: str) -> dict[str, Any]:
     segmentation = dict(entry)
     plane_key = segmentation.pop("imaging_plane_metadata_key", None)
     return {**segmentation, "imaging_plane": plane_names.get(plane_key, first_plane)}

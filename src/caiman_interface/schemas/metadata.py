@@ -31,9 +31,7 @@ def _list_of_tuple(value: Any) -> Any:
 
 
 Name = Annotated[str, AfterValidator(_no_slash), Field(json_schema_extra={"pattern": "^[^/:]+$"})]
-Nanometres = Annotated[
-    float, AfterValidator(_positive_or_unknown), Field(json_schema_extra={"exclusiveMinimum": 0})
-]
+Nanometres = Annotated[float, AfterValidator(_positive_or_unknown), Field(json_schema_extra={"exclusiveMinimum": 0})]
 Lengths = Annotated[list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], BeforeValidator(_list_of_tuple)]
 Coordinates = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], BeforeValidator(_list_of_tuple)]
 
@@ -52,7 +50,10 @@ class OpticalChannelEntry(_Entry):
         default=None, title="Description", description="What the channel shows.", examples=["GCaMP emission"]
     )
     emission_lambda: Nanometres | None = Field(
-        default=None, title="Emission wavelength (nm)", description="Emission wavelength in nanometres.", examples=[510.0]
+        default=None,
+        title="Emission wavelength (nm)",
+        description="Emission wavelength in nanometres.",
+        examples=[510.0],
     )
 
 
@@ -266,19 +267,27 @@ def ophys_metadata_schema() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _entry_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of an entry, without references, open to fields that other interfaces may state."""
+    """Return the schema of an entry, open to fields that other interfaces may state."""
     schema = model.model_json_schema()
     shared = schema.pop("$defs", {})
-    inlined: dict[str, Any] = _inline(schema, shared)
-    inlined["additionalProperties"] = True
-    return inlined
+    mergeable: dict[str, Any] = _mergeable(schema, shared)
+    mergeable["additionalProperties"] = True
+    return mergeable
 
 
-def _inline(schema: Any, shared: Mapping[str, Any]) -> Any:
+def _mergeable(schema: Any, shared: Mapping[str, Any]) -> Any:
+    """Return a schema that NeuroConv can merge with those of other interfaces: no references, no lists of schemas.
+
+    A converter merges lists of mappings by their ``name``, which schemas do not have. So the alternative "or null"
+    is left out; NeuroConv's own schemas have none either.
+    """
     if isinstance(schema, list):
-        return [_inline(item, shared) for item in schema]
+        return [_mergeable(item, shared) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return _inline(shared[schema["$ref"].rsplit("/", 1)[-1]], shared)
-    return {key: _inline(value, shared) for key, value in schema.items() if not (key == "default" and value is None)}
+        return _mergeable(shared[schema["$ref"].rsplit("/", 1)[-1]], shared)
+    alternatives = [alternative for alternative in schema.get("anyOf", []) if alternative != {"type": "null"}]
+    if len(alternatives) == 1:
+        schema = {**{key: value for key, value in schema.items() if key != "anyOf"}, **alternatives[0]}
+    return {key: _mergeable(value, shared) for key, value in schema.items() if not (key == "default" and value is None)}
