@@ -1,0 +1,121 @@
+"""The program: finds the subcommand that was asked for, and turns errors into messages and exit statuses."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = (
+    "inspect",
+    "report",
+    "plugins",
+)
+"""The subcommands, in the order of the help; each is `command` in the module of this package with its name."""
+
+_DEBUG = f"{__name__}.debug"
+
+_EXPECTED_ERRORS = (ValueError, OSError, ImportError)
+
+
+def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.meta[_DEBUG] = True
+
+
+def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        import caiman_interface
+
+        click.echo(f"caiman-interface {getattr(caiman_interface, '__version__', 'of unknown version (not installed)')}")
+        context.exit()
+
+
+def _debug_option() -> click.Option:
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=_remember_debug,
+        help="Show the traceback of an error.",
+    )
+
+
+class Program(click.Group):
+    """A group whose subcommands are imported when they are needed, and whose errors are messages."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Return the names of the subcommands."""
+        return list(COMMANDS)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        """Import a subcommand and give it the options that all of them have."""
+        if name not in COMMANDS:
+            return None
+        command = copy.copy(import_module(f"{__package__}.{name}").command)
+        command.params = [*command.params, _debug_option()]
+        return command  # type: ignore[no-any-return]
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand, or name those that there are."""
+        name = arguments[0]
+        if name not in COMMANDS and not name.startswith("-") and not context.resilient_parsing:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            guess = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"There is no command '{name}'.{guess} Commands: {', '.join(COMMANDS)}.", context)
+        return super().resolve_command(context, arguments)
+
+    def invoke(self, context: click.Context) -> object:
+        """Run the subcommand; an error becomes one message and exit status 1, unless `--debug` was given."""
+        try:
+            return super().invoke(context)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if context.meta.get(_DEBUG):
+                raise
+            raise click.ClickException(_message(error)) from error
+
+
+def _message(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    if isinstance(error, _EXPECTED_ERRORS):
+        return text
+    return (
+        f"{type(error).__name__}: {text}. This is a fault of caiman-interface, not of your input; run the command "
+        "again with --debug and report what it prints."
+    )
+
+
+@click.group(cls=Program, params=[_debug_option()], context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and exit.",
+)
+def program() -> None:
+    """Look into the files that CaImAn saves, and take them to NWB.
+
+    \b
+    Example:
+      caiman-interface inspect results.hdf5
+
+    Exit status: 0 done, 1 the input is at fault, 2 wrong usage.
+    """  # noqa: D301 (the \b is click's: keep these lines as they are)
+
+
+def main() -> None:
+    """Run the command `caiman-interface` with the arguments of the process, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or pipe that cannot show a sign such as "µ" gets a "?", not an error.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    program(prog_name="caiman-interface")
