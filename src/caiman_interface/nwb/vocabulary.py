@@ -195,6 +195,8 @@ def _imaging_plane(results: CaimanResults, ending: str) -> dict[str, Any]:
         plane["imaging_rate"] = results.sampling_frequency
     dxy = results.parameters.data.dxy
     if dxy is not None:
-        plane["grid_spacing"] = [round(spacing * 1e-6, 15) for spacing in dxy]  # micrometres to metres
+        # Micrometres to metres. A tuple, since NeuroConv's converters merge lists and drop what is in them twice: of a
+        # list, one length would remain of square pixels.
+        plane["grid_spacing"] = tuple(round(spacing * 1e-6, 15) for spacing in dxy)
         plane["grid_spacing_unit"] = "meters"
     return plane
