@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pynwb import NWBFile
-from pynwb.base import TimeSeries
-from pynwb.ophys import ImagingPlane
 
-from ..caiman_file import CaimanResults, Components, Trace
-from .images import add_images
-from .imaging_plane import add_imaging_plane
-from .parameters import add_parameters
+from caiman_interface.caiman_file import CaimanResults, Trace
+
+from .images import CONTAINER as IMAGES_CONTAINER
+from .images import add_images, plane_images
+from .imaging_plane import add_imaging_plane, measured
+from .names import ObjectName, check_names
+from .parameters import add_parameters, parameters_name
+from .responses import CONTAINER as SERIES_CONTAINER
 from .responses import Timing, add_series
-from .ring_model import add_ring_model
-from .segmentation import Column, MaskType, add_table, component_columns, ophys_module
-from .vocabulary import BACKGROUND_KEY_ENDING, COLUMNS, DISCARDED_KEY_ENDING, metadata_of, name_ending
+from .ring_model import add_ring_model, ring_model_name
+from .segmentation import CONTAINER as TABLES_CONTAINER
+from .segmentation import Column, MaskType, add_table, component_columns, computed_columns
+from .shifts import add_shifts, shifts_name
+from .vocabulary import BACKGROUND_KEY_ENDING, DISCARDED_KEY_ENDING, metadata_of, name_ending
 
 
 @dataclass(frozen=True)
@@ -87,19 +92,20 @@ def add_results(
     ------
     ValueError
         If something of a name that is to be written stands in the file, or the metadata refers to what it lacks.
+        Nothing is added then.
     """
-    writer = _Writer(nwbfile, results, metadata, metadata_key, selection)
-    writer.add_components()
-    if selection.with_background:
-        writer.add_background()
-    if selection.with_discarded:
-        writer.add_discarded()
-    writer.add_images()
-    ending = name_ending(metadata_key)
-    add_parameters(nwbfile, results, ending=ending)
-    writer.add_shifts(ending)
-    if selection.with_ring_model:
-        add_ring_model(nwbfile, results, ending=ending)
+    writer = _Writer(results, metadata, metadata_key, selection)
+    parts = list(writer.parts())
+    check_names(nwbfile, [name for part in parts for name in part.names])
+    for part in parts:
+        part.add(nwbfile)
+
+
+class _Part(NamedTuple):
+    """Something that is written: the names that it takes, and what adds it."""
+
+    names: list[ObjectName]
+    add: Callable[[NWBFile], None]
 
 
 class _Writer:
@@ -107,136 +113,149 @@ class _Writer:
 
     def __init__(
         self,
-        nwbfile: NWBFile,
         results: CaimanResults,
         metadata: Mapping[str, Any],
         metadata_key: str,
         selection: Selection,
     ) -> None:
-        self._nwbfile = nwbfile
         self._results = results
         self._key = metadata_key
+        self._ending = name_ending(metadata_key)
         self._selection = selection
         self._defaults = metadata_of(results, metadata_key)
-        stated = metadata.get("Ophys") or {}
-        planes = dict(stated.get("ImagingPlanes") or {})
-        for key, entry in self._defaults["ImagingPlanes"].items():
-            planes[key] = {**entry, **_present(planes.get(key) or {})}
-        self._stated = stated
-        self._metadata = {**metadata, "Ophys": {**stated, "ImagingPlanes": planes}}
+        self._stated: Mapping[str, Any] = metadata.get("Ophys") or {}
+        self._metadata = {**metadata, "Ophys": {**self._stated, "ImagingPlanes": self._planes()}}
         self._frames = slice(selection.frames.start, selection.frames.stop)
+        self._mask_type = _fitting(selection.mask_type, results)
 
-    def add_components(self) -> None:
-        """Add the table of components and their traces."""
+    def parts(self) -> Iterator[_Part]:
+        """Yield what is to be written, in order; nothing is added yet."""
+        yield self._components()
+        if self._selection.with_background:
+            yield from self._background()
+        if self._selection.with_discarded:
+            yield from self._discarded()
+        yield self._images()
+        ending = self._ending
+        yield _Part([parameters_name(ending)], partial(add_parameters, results=self._results, ending=ending))
+        yield from self._shifts()
+        model = self._results.ring_model if self._selection.with_ring_model else None
+        if model is not None:
+            yield _Part([ring_model_name(ending)], partial(add_ring_model, matrix=model, ending=ending))
+
+    def _components(self) -> _Part:
+        """Describe the table of components and their traces."""
         components = self._results.components
         chosen = self._selection.components
-        fields, plane = self._segmentation_fields(self._key)
-        columns = {
-            **self._acceptance(components, chosen),
-            **component_columns(components, chosen, centroids=self._selection.centroids),
-            **self._frames_added(chosen),
-            **self._selection.columns,
-        }
-        table = add_table(
-            self._nwbfile,
-            fields=fields,
-            imaging_plane=plane,
+        columns = {**component_columns(self._results, chosen), **self._selection.columns}
+        return self._rois(
+            self._key,
             footprints=components.footprints.select(chosen),
             row_ids=chosen,
             roi_names=[str(component) for component in chosen],
-            columns=columns,
-            mask_type=self._selection.mask_type or "pixel",
+            columns=self._wanted(columns),
+            mask_type=self._mask_type or "pixel",
+            traces={name: trace.select(frames=self._frames, rois=chosen) for name, trace in components.traces.items()},
         )
-        traces = {name: trace.select(frames=self._frames, rois=chosen) for name, trace in components.traces.items()}
-        self._add_series(traces, table, self._key)
 
-    def add_background(self) -> None:
-        """Add the background components and their traces, if there are any."""
+    def _background(self) -> Iterator[_Part]:
+        """Describe the background components and their traces, if there are any."""
         footprints = self._results.background_footprints
         chosen = self._selection.background
         if footprints is None or len(chosen) == 0:
             return
-        fields, plane = self._segmentation_fields(self._key + BACKGROUND_KEY_ENDING)
-        table = add_table(
-            self._nwbfile,
-            fields=fields,
-            imaging_plane=plane,
+        trace = self._results.background_trace
+        yield self._rois(
+            self._key + BACKGROUND_KEY_ENDING,
             footprints=footprints.select(chosen),
             row_ids=chosen,
             roi_names=[f"background{number}" for number in chosen],
             columns={},
-            mask_type=None,
+            mask_type=self._mask_type,
+            traces={} if trace is None else {"background": trace.select(frames=self._frames, rois=chosen)},
+            traces_key=self._key,
         )
-        trace = self._results.background_trace
-        if trace is not None:
-            self._add_series({"background": trace.select(frames=self._frames, rois=chosen)}, table, self._key)
 
-    def add_discarded(self) -> None:
-        """Add the components that ``select_components`` set aside, if there are any."""
+    def _discarded(self) -> Iterator[_Part]:
+        """Describe the components that ``select_components`` set aside, if there are any."""
         discarded = self._results.discarded
         if discarded is None:
             return
         everything = np.arange(discarded.count)
-        fields, plane = self._segmentation_fields(self._key + DISCARDED_KEY_ENDING)
-        table = add_table(
-            self._nwbfile,
-            fields=fields,
-            imaging_plane=plane,
+        yield self._rois(
+            self._key + DISCARDED_KEY_ENDING,
             footprints=discarded.footprints,
             row_ids=everything,
             roi_names=[f"discarded{number}" for number in everything],
-            columns=component_columns(discarded, everything, centroids=self._selection.centroids),
-            mask_type=self._selection.mask_type or "pixel",
-        )
-        traces = {name: trace.select(frames=self._frames) for name, trace in discarded.traces.items()}
-        self._add_series(traces, table, self._key + DISCARDED_KEY_ENDING)
-
-    def add_images(self) -> None:
-        """Add the images of the field of view."""
-        fields = self._entries("SegmentationImages", self._key, list(self._results.images))
-        images = {name: image for name, image in self._results.images.items() if name in fields}
-        add_images(self._nwbfile, images=images, fields=fields)
-
-    def add_shifts(self, ending: str) -> None:
-        """Add the shifts of motion correction that online analysis records, if they cover the frames."""
-        shifts = self._results.shifts
-        if shifts is None or len(shifts) != self._results.num_frames:
-            return
-        timing = self._selection.timing
-        ophys_module(self._nwbfile).add(
-            TimeSeries(
-                name=f"MotionCorrectionShifts{ending}",
-                description="Shifts of each frame in motion correction (CaImAn's shifts), in CaImAn's order of axes.",
-                unit="pixels",
-                data=shifts[self._frames],
-                rate=timing.rate,
-                starting_time=timing.starting_time,
-                timestamps=timing.timestamps,
-            )
+            columns=self._wanted(computed_columns(discarded, everything)),
+            mask_type=self._mask_type or "pixel",
+            traces={name: trace.select(frames=self._frames) for name, trace in discarded.traces.items()},
         )
 
-    def _segmentation_fields(self, key: str) -> tuple[dict[str, Any], ImagingPlane]:
-        """Return what ``PlaneSegmentation`` takes, and the plane on which it lies."""
+    def _wanted(self, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """Leave out the columns that the options switch off."""
+        left_out = set()
+        if not self._selection.is_accepted:
+            left_out.add("is_accepted")
+        if not self._selection.centroids:
+            left_out.add("ROICentroids")
+        return {name: column for name, column in columns.items() if name not in left_out}
+
+    def _rois(self, key: str, *, traces: Mapping[str, Trace], traces_key: str | None = None, **table: Any) -> _Part:
+        """Describe a table of ROIs and the traces on it."""
         stated = (self._stated.get("PlaneSegmentations") or {}).get(key) or {}
         fields = {**self._defaults["PlaneSegmentations"][key], **_present(stated)}
         plane_key = fields.pop("imaging_plane_metadata_key", None) or self._plane_key()
-        return fields, add_imaging_plane(self._nwbfile, self._metadata, plane_key)
+        entries = self._entries("RoiResponses", traces_key or key, list(traces))
+        written = {name: traces[name] for name in entries if traces[name].size}
+
+        def add(nwbfile: NWBFile) -> None:
+            plane = add_imaging_plane(nwbfile, self._metadata, plane_key)
+            rois = add_table(nwbfile, fields=fields, imaging_plane=plane, **table)
+            add_series(
+                nwbfile,
+                traces=written,
+                fields=entries,
+                table=rois,
+                timing=self._selection.timing,
+                iterator_options=self._selection.iterator_options,
+            )
+
+        series = [ObjectName(SERIES_CONTAINER, entries[name]["name"]) for name in written]
+        return _Part([ObjectName(TABLES_CONTAINER, fields["name"]), *series], add)
+
+    def _images(self) -> _Part:
+        """Describe the images of the field of view."""
+        entries = self._entries("SegmentationImages", self._key, list(self._results.images))
+        images = [
+            image for name, entry in entries.items() for image in plane_images(self._results.images[name], **entry)
+        ]
+        return _Part([ObjectName(IMAGES_CONTAINER, image.name) for image in images], partial(add_images, images=images))
+
+    def _shifts(self) -> Iterator[_Part]:
+        """Describe the shifts of motion correction that online analysis records, if they cover the frames."""
+        shifts = self._results.shifts
+        if shifts is None or len(shifts) != self._results.num_frames:
+            return
+        name = shifts_name(self._ending)
+        add = partial(add_shifts, name=name.name, shifts=shifts[self._frames], timing=self._selection.timing)
+        yield _Part([name], add)
 
     def _plane_key(self) -> str:
         """Return the plane of the components: background and discarded ones lie on it too."""
         stated = (self._stated.get("PlaneSegmentations") or {}).get(self._key) or {}
         return str(stated.get("imaging_plane_metadata_key") or self._key)
 
-    def _add_series(self, traces: Mapping[str, Trace], table: Any, key: str) -> None:
-        fields = self._entries("RoiResponses", key, list(traces))
-        add_series(
-            self._nwbfile,
-            traces={name: trace for name, trace in traces.items() if name in fields},
-            fields=fields,
-            table=table,
-            timing=self._selection.timing,
-            iterator_options=self._selection.iterator_options,
-        )
+    def _planes(self) -> dict[str, Any]:
+        """Return the imaging planes as stated; to the plane of the components, what the file knows is added."""
+        planes = dict(self._stated.get("ImagingPlanes") or {})
+        own = self._defaults["ImagingPlanes"][self._key]
+        key = self._plane_key()
+        if key == self._key:
+            planes[key] = {**own, **_present(planes.get(key) or {})}
+        elif key in planes:  # another interface names and describes it
+            planes[key] = {**measured(own), **_present(planes[key] or {})}
+        return planes
 
     def _entries(self, block: str, key: str, names: list[str]) -> dict[str, dict[str, Any]]:
         """Return the fields of each of `names`: the file's own, then the stated ones; without those stated as None."""
@@ -251,19 +270,22 @@ class _Writer:
                 stacklevel=2,
             )
         left_out = [name for name in stated if stated[name] is None]
-        return {
-            name: {**defaults[name], **_present(stated.get(name) or {})} for name in names if name not in left_out
-        }
+        return {name: {**defaults[name], **_present(stated.get(name) or {})} for name in names if name not in left_out}
 
-    def _acceptance(self, components: Components, chosen: NDArray[np.intp]) -> dict[str, Column]:
-        acceptance = components.acceptance
-        if not self._selection.is_accepted or acceptance.verdict == "not evaluated":
-            return {}
-        return {"is_accepted": Column(acceptance.mask(components.count)[chosen], COLUMNS["is_accepted"])}
 
-    def _frames_added(self, chosen: NDArray[np.intp]) -> dict[str, Column]:
-        frames = self._results.frame_added
-        return {} if frames is None else {"frame_added": Column(frames[chosen], COLUMNS["frame_added"])}
+def _fitting(mask_type: MaskType | None, results: CaimanResults) -> MaskType | None:
+    """Return the sparse form that the frame asks for, and say so where another was wanted, as NeuroConv does."""
+    if mask_type in {None, "image"}:
+        return mask_type
+    fitting: MaskType = "voxel" if results.is_volumetric else "pixel"
+    if mask_type != fitting:
+        warnings.warn(
+            f"mask_type is '{mask_type}', but the frame of {results.file_path} has {len(results.frame_shape)} "
+            f"dimensions: '{fitting}' is used.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return fitting
 
 
 def _present(fields: Mapping[str, Any]) -> dict[str, Any]:

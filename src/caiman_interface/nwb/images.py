@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 from pynwb import NWBFile
@@ -12,54 +12,36 @@ from pynwb.image import GrayscaleImage
 
 from .segmentation import ophys_module
 
-_CONTAINER = "SegmentationImages"
+CONTAINER = "SegmentationImages"
+
 _CONTAINER_DESCRIPTION = "Summary images for segmentation."
 
 
-def add_images(
-    nwbfile: NWBFile, *, images: Mapping[str, NDArray[Any]], fields: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """Add images to ``processing/ophys/SegmentationImages``, as (x, y): x is the column, y the row.
+class PlaneImage(NamedTuple):
+    """An image as it is written: (x, y), where x is the column and y the row."""
+
+    name: str
+    description: str
+    pixels: NDArray[Any]
+
+
+def plane_images(image: NDArray[Any], *, name: str, description: str) -> list[PlaneImage]:
+    """Return what an image of shape (rows, columns[, planes]) becomes.
 
     NWB's images have two dimensions, so a volume becomes one image a plane: ``mean_image_plane0``, ….
-
-    Parameters
-    ----------
-    nwbfile : pynwb.NWBFile
-        The file, in memory or open for appending.
-    images : mapping
-        Images of shape (rows, columns[, planes]) by name.
-    fields : mapping
-        For each image ``name`` and ``description``.
     """
-    if not images:
-        return
-    module = ophys_module(nwbfile)
-    if _CONTAINER not in module.data_interfaces:
-        module.add(Images(name=_CONTAINER, description=_CONTAINER_DESCRIPTION))
-    container = module[_CONTAINER]
-    for key, image in images.items():
-        for name, description, plane in _planes(image, fields[key]):
-            if name in container.images:
-                message = (
-                    f"An image named '{name}' is already in the NWB file. Give this interface a metadata_key of its "
-                    "own, or the image another name in metadata['Ophys']['SegmentationImages']."
-                )
-                raise ValueError(message)
-            container.add_image(GrayscaleImage(name=name, data=plane.T, description=description))
-
-
-def plane_image_name(name: str, plane: int) -> str:
-    """Return the name of the image of one plane of a volume."""
-    return f"{name}_plane{plane}"
-
-
-def _planes(image: NDArray[Any], fields: Mapping[str, Any]) -> list[tuple[str, str, NDArray[Any]]]:
-    """Return name, description and pixels of each image to write."""
-    name, description = fields["name"], fields["description"]
     if image.ndim == 2:  # noqa: PLR2004 (rows, columns)
-        return [(name, description, image)]
+        return [PlaneImage(name, description, image.T)]
     return [
-        (plane_image_name(name, plane), f"Plane {plane} of the volume. {description}", image[:, :, plane])
+        PlaneImage(f"{name}_plane{plane}", f"Plane {plane} of the volume. {description}", image[:, :, plane].T)
         for plane in range(image.shape[2])
     ]
+
+
+def add_images(nwbfile: NWBFile, *, images: Iterable[PlaneImage]) -> None:
+    """Add images to ``processing/ophys/SegmentationImages``."""
+    for image in images:
+        module = ophys_module(nwbfile)
+        if CONTAINER not in module.data_interfaces:
+            module.add(Images(name=CONTAINER, description=_CONTAINER_DESCRIPTION))
+        module[CONTAINER].add_image(GrayscaleImage(name=image.name, data=image.pixels, description=image.description))

@@ -9,7 +9,7 @@ from typing import Any
 from pynwb import NWBFile
 from pynwb.ophys import ImagingPlane, OpticalChannel
 
-from ..hosts import add_device
+from caiman_interface.hosts import add_device
 
 # What NWB demands and only the experimenter knows: NeuroConv's placeholders, which it and nwbinspector recognise.
 _PLACEHOLDERS: dict[str, Any] = {"excitation_lambda": math.nan, "indicator": "unknown", "location": "unknown"}
@@ -28,8 +28,19 @@ LIST_FORMAT_PLACEHOLDERS: dict[str, Any] = {
 }
 
 
+# What is measured of a plane, whoever names and describes it.
+_MEASURED = ("imaging_rate", "grid_spacing", "grid_spacing_unit")
+
+
+def measured(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a plane's fields is measured, rather than its name and description."""
+    return {name: fields[name] for name in _MEASURED if name in fields}
+
+
 def add_imaging_plane(nwbfile: NWBFile, metadata: Mapping[str, Any], plane_key: str) -> ImagingPlane:
     """Return the imaging plane of that key, added to the file if no plane of its name is there.
+
+    A plane that another interface added in memory gets the measured fields that it lacks; one on disk stays as it is.
 
     Parameters
     ----------
@@ -55,13 +66,25 @@ def add_imaging_plane(nwbfile: NWBFile, metadata: Mapping[str, Any], plane_key: 
     fields = {key: value for key, value in planes[plane_key].items() if value is not None}
     name = fields.setdefault("name", "ImagingPlane")
     if name in nwbfile.imaging_planes:
-        return nwbfile.imaging_planes[name]
+        plane = nwbfile.imaging_planes[name]
+        if plane.container_source is None:
+            _complete(plane, measured(fields))
+        return plane
     device_key = fields.pop("device_metadata_key", None)
     device = _placeholder_device(nwbfile) if device_key is None else add_device(nwbfile, metadata, device_key)
     channels = [_optical_channel(channel) for channel in fields.pop("optical_channel", None) or [{}]]
     plane = ImagingPlane(**{**_PLACEHOLDERS, **fields}, optical_channel=channels, device=device)
     nwbfile.add_imaging_plane(plane)
     return plane
+
+
+def _complete(plane: ImagingPlane, fields: Mapping[str, Any]) -> None:
+    """Set the fields that the plane lacks."""
+    if plane.imaging_rate is None and "imaging_rate" in fields:
+        plane.imaging_rate = fields["imaging_rate"]
+    # pynwb gives every plane the unit "meters", stated or not: the spacing can be set only in that unit.
+    if plane.grid_spacing is None and fields.get("grid_spacing_unit", "meters") == plane.grid_spacing_unit:
+        plane.grid_spacing = fields.get("grid_spacing")
 
 
 def _optical_channel(stated: Mapping[str, Any]) -> OpticalChannel:
@@ -73,4 +96,6 @@ def _optical_channel(stated: Mapping[str, Any]) -> OpticalChannel:
 def _placeholder_device(nwbfile: NWBFile) -> Any:
     if _DEVICE_PLACEHOLDER in nwbfile.devices:
         return nwbfile.devices[_DEVICE_PLACEHOLDER]
-    return nwbfile.create_device(name=_DEVICE_PLACEHOLDER, description="The microscope, which the metadata does not describe.")
+    return nwbfile.create_device(
+        name=_DEVICE_PLACEHOLDER, description="The microscope, which the metadata does not describe."
+    )

@@ -9,7 +9,8 @@ from neuroconv.tools.hdmf import SliceableDataChunkIterator
 from numpy.typing import NDArray
 from pynwb.core import VectorData, VectorIndex
 
-from ..caiman_file import Footprints
+from caiman_interface.caiman_file import Footprints
+
 from .vocabulary import MASKS
 
 _VOLUME = 3
@@ -68,8 +69,10 @@ class ImageMasks:
         rois = np.atleast_1d(np.arange(self.shape[0])[first])
         images = self._footprints.select(rois).images()  # (rows, columns[, planes], rois)
         ordered: NDArray[np.float32] = np.moveaxis(images, -1, 0).swapaxes(1, 2).astype(np.float32)
-        kept = ordered[0] if isinstance(first, int | np.integer) else ordered
-        return kept[tuple(within)] if isinstance(first, int | np.integer) else kept[(slice(None), *within)]
+        is_one = isinstance(first, int | np.integer)
+        selection: tuple[Any, ...] = (0 if is_one else slice(None), *within)
+        selected: NDArray[np.float32] = ordered[selection]
+        return selected
 
     def iterator(self) -> SliceableDataChunkIterator:
         """Return what hdmf writes from, a few images at a time."""
@@ -88,4 +91,4 @@ def sparse_is_smaller(footprints: Footprints) -> bool:
     """
     sparse_bytes = footprints.matrix.nnz * 4 * (len(footprints.frame_shape) + 1)
     image_bytes = len(footprints) * int(np.prod(footprints.frame_shape)) * 4
-    return sparse_bytes <= image_bytes
+    return bool(sparse_bytes <= image_bytes)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from collections.abc import Iterator
-from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 from pynwb import NWBFile
 from pynwb.core import DynamicTable, VectorData
 
-from ..caiman_file import CaimanResults
-from ..caiman_file.parameters import is_cut_file_name
-from .segmentation import ophys_module
+from caiman_interface.caiman_file import CaimanResults
 
-TABLE_NAME = "CaimanParameters"
+from .file_names import published_name
+from .names import ObjectName
+from .segmentation import ophys_module
 
 _DESCRIPTION = (
     "Every parameter of the CaImAn analysis, by group (params/…). Folders are removed from file names. "
-    "The method is in the group 'analysis'."
+    "What the analysis was is in the group 'analysis'."
 )
 _COLUMNS = {
     "group": "Group of the parameter in CaImAn's params, such as 'data' or 'quality'.",
@@ -29,34 +28,54 @@ _COLUMNS = {
     "value": "Value of the parameter as JSON: null, true, numbers (NaN, Infinity), lists, text.",
 }
 _ANALYSIS = "analysis"
-_CUT_OFF = "(cut off by CaImAn before release 1.8)"
-_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
 
-def add_parameters(nwbfile: NWBFile, results: CaimanResults, *, ending: str = "") -> None:
-    """Add the table ``CaimanParameters`` to ``processing/ophys``.
+class ParameterRow(NamedTuple):
+    """One row of the table.
 
-    Parameters
+    Attributes
     ----------
-    nwbfile : pynwb.NWBFile
-        The file, in memory or open for appending.
-    results : CaimanResults
-        The analysis.
-    ending : str
-        What distinguishes the name of the table among several.
+    group, name : str
+        Whose value it is.
+    value : str
+        The value as JSON.
+    shortened : bool
+        Whether folders were removed from it.
     """
+
+    group: str
+    name: str
+    value: str
+    shortened: bool
+
+
+def parameters_name(ending: str) -> ObjectName:
+    """Return where the table of one analysis stands."""
+    return ObjectName("", f"CaimanParameters{ending}")
+
+
+def add_parameters(nwbfile: NWBFile, *, results: CaimanResults, ending: str) -> None:
+    """Add the table ``CaimanParameters`` to ``processing/ophys``."""
     rows = list(parameter_rows(results))
     columns = [
-        VectorData(name=name, description=description, data=np.array([row[place] for row in rows], dtype=np.str_))
-        for place, (name, description) in enumerate(_COLUMNS.items())
+        VectorData(
+            name=name, description=description, data=np.array([getattr(row, name) for row in rows], dtype=np.str_)
+        )
+        for name, description in _COLUMNS.items()
     ]
-    with warnings.catch_warnings():
-        # `table.name` stays the table's own name, as hdmf says; the column is `table["name"]`.
-        warnings.filterwarnings("ignore", message="An attribute 'name' already exists")
+    with column_called_name():
         table = DynamicTable(
-            name=TABLE_NAME + ending, description=_DESCRIPTION, columns=columns, colnames=list(_COLUMNS)
+            name=parameters_name(ending).name, description=_DESCRIPTION, columns=columns, colnames=list(_COLUMNS)
         )
     ophys_module(nwbfile).add(table)
+
+
+@contextmanager
+def column_called_name() -> Iterator[None]:
+    """Silence hdmf on a table with a column "name": `table.name` stays its own name, the column is `table["name"]`."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="An attribute 'name' already exists")
+        yield
 
 
 def read_parameters(table: DynamicTable) -> dict[str, dict[str, Any]]:
@@ -73,27 +92,35 @@ def read_parameters(table: DynamicTable) -> dict[str, dict[str, Any]]:
         group → name → value, with the types that CaImAn saved; arrays are lists.
     """
     groups: dict[str, dict[str, Any]] = {}
-    for group, name, value in zip(*(table[column][:] for column in _COLUMNS), strict=True):
-        place = groups.setdefault(str(group), {})
-        *parents, last = str(name).split("/")
+    for (group, name), value in read_rows(table).items():
+        place = groups.setdefault(group, {})
+        *parents, last = name.split("/")
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = json.loads(value)
     return groups
 
 
-def parameter_rows(results: CaimanResults) -> Iterator[tuple[str, str, str]]:
-    """Yield group, name and JSON value of every parameter, and of what the analysis was."""
+def read_rows(table: DynamicTable) -> dict[tuple[str, str], str]:
+    """Return the JSON values of a ``CaimanParameters`` table by group and name."""
+    group, name, value = ([str(text) for text in table[column][:]] for column in _COLUMNS)
+    return dict(zip(zip(group, name, strict=True), value, strict=True))
+
+
+def parameter_rows(results: CaimanResults) -> Iterator[ParameterRow]:
+    """Yield every parameter, and what the analysis was."""
     analysis = {
         "method": results.method,
         "one_photon": results.is_one_photon,
         "evaluation": results.components.acceptance.verdict,
+        "frame_shape": list(results.frame_shape),
         "mmap_file": results.memory_map,
     }
     groups = {_ANALYSIS: analysis, **results.parameters.stored}
     for group, parameters in groups.items():
         for name, value in _flat(parameters):
-            yield group, name, json.dumps(_publishable(value, name))
+            stored, published = (json.dumps(form) for form in (_plain(value), _published(value)))
+            yield ParameterRow(group, name, published, shortened=published != stored)
 
 
 def _flat(parameters: dict[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
@@ -104,30 +131,13 @@ def _flat(parameters: dict[str, Any], start: str = "") -> Iterator[tuple[str, An
             yield start + name, value
 
 
-def _publishable(value: Any, name: str) -> Any:
+def _plain(value: Any) -> Any:
+    """Return a value that JSON can hold."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _published(value: Any) -> Any:
     """Return a value that JSON can hold and a stranger may read."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, list):
-        return [_publishable(item, name) for item in value]
-    if isinstance(value, str):
-        cut_off = name == "fnames" and is_cut_file_name(value)
-        return _CUT_OFF if cut_off and not PurePosixPath(value).suffix else without_folders(value)
-    return value
-
-
-def without_folders(text: str) -> str:
-    """Return the last part of a path, and any other text as it is.
-
-    Local folders often bear the name of a person, which is not to be published.
-
-    Examples
-    --------
-    >>> without_folders("/home/jane/movies/mouse1.tif"), without_folders(r"C:\\lab\\mouse1.tif")
-    ('mouse1.tif', 'mouse1.tif')
-    >>> without_folders("slice(None, None, None)")
-    'slice(None, None, None)'
-    """
-    if _DRIVE.match(text) or ("\\" in text and "/" not in text):
-        return PureWindowsPath(text).name
-    return PurePosixPath(text).name if "/" in text else text
+    if isinstance(value, list):  # of texts: these alone were cut off by old serialisers
+        return [published_name(item, maybe_cut=True) if isinstance(item, str) else item for item in value]
+    return published_name(value) if isinstance(value, str) else _plain(value)

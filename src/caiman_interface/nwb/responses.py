@@ -13,9 +13,12 @@ from pynwb import NWBFile
 from pynwb.core import DynamicTableRegion
 from pynwb.ophys import Fluorescence, PlaneSegmentation, RoiResponseSeries
 
-from ..caiman_file import Trace
+from caiman_interface.caiman_file import Trace
+
 from .chunking import trace_chunk_shape
 from .segmentation import ophys_module
+
+CONTAINER = "Fluorescence"
 
 # Blocks of this size keep memory flat where NeuroConv's own writer fills the dataset.
 _BUFFER_GB = 0.1
@@ -61,6 +64,12 @@ class Timing:
                 return cls(rate=float(candidate), starting_time=float(timestamps[0]))
         return cls(timestamps=timestamps)
 
+    def fields(self) -> dict[str, Any]:
+        """Return what a ``TimeSeries`` takes."""
+        if self.timestamps is not None:
+            return {"timestamps": self.timestamps}
+        return {"rate": self.rate, "starting_time": self.starting_time}
+
 
 def add_series(
     nwbfile: NWBFile,
@@ -78,7 +87,7 @@ def add_series(
     nwbfile : pynwb.NWBFile
         The file, in memory or open for appending.
     traces : mapping
-        (frames, rois) arrays by the name of the trace.
+        (frames, rois) arrays by the name of the trace; none is empty.
     fields : mapping
         For each trace ``name``, ``unit``, ``description`` and whatever else ``RoiResponseSeries`` takes.
     table : pynwb.ophys.PlaneSegmentation
@@ -88,23 +97,13 @@ def add_series(
     iterator_options : mapping
         Options of NeuroConv's ``SliceableDataChunkIterator``.
     """
-    module = ophys_module(nwbfile)
-    written = {name: trace for name, trace in traces.items() if trace.size}
-    if not written:
+    if not traces:
         return
-    container = "Fluorescence"
-    if container not in module.data_interfaces:
-        module.add(Fluorescence(name=container))
-    fluorescence = module[container]
-    times: dict[str, Any] = _time_fields(timing)
-    for name, trace in written.items():
-        series_name = fields[name]["name"]
-        if series_name in fluorescence.roi_response_series:
-            message = (
-                f"A RoiResponseSeries named '{series_name}' is already in the NWB file. Give this interface a "
-                "metadata_key of its own, or the trace another name in metadata['Ophys']['RoiResponses']."
-            )
-            raise ValueError(message)
+    module = ophys_module(nwbfile)
+    if CONTAINER not in module.data_interfaces:
+        module.add(Fluorescence(name=CONTAINER))
+    times = timing.fields()
+    for name, trace in traces.items():
         series = RoiResponseSeries(
             **fields[name],
             data=trace_iterator(trace, iterator_options),
@@ -116,7 +115,7 @@ def add_series(
             ),
             **times,
         )
-        fluorescence.add_roi_response_series(series)
+        module[CONTAINER].add_roi_response_series(series)
         if timing.timestamps is not None:
             times = {"timestamps": series}  # the others link to the first: the times stand in the file once
 
@@ -128,9 +127,3 @@ def trace_iterator(trace: Trace, options: Mapping[str, Any]) -> SliceableDataChu
     if "buffer_shape" not in options:
         defaults["buffer_gb"] = max(_BUFFER_GB, 1e-9 * int(np.prod(shape)) * trace.dtype.itemsize)
     return SliceableDataChunkIterator(data=trace, **{**defaults, **options})
-
-
-def _time_fields(timing: Timing) -> dict[str, Any]:
-    if timing.timestamps is not None:
-        return {"timestamps": timing.timestamps}
-    return {"rate": timing.rate, "starting_time": timing.starting_time}

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from pynwb import NWBFile
 from pynwb.core import DynamicTable, VectorData
 
-from ..caiman_file import CaimanResults
-from .segmentation import ophys_module
+from .names import ObjectName
+from .segmentation import Column, ophys_module
 
-TABLE_NAME = "CaimanRingModel"
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
-def add_ring_model(nwbfile: NWBFile, results: CaimanResults, *, ending: str = "") -> None:
-    """Add the ring model W of CNMF-E to ``processing/ophys``, one row a weight that is not zero."""
-    matrix = results.ring_model
-    if matrix is None:
-        return
+def ring_model_name(ending: str) -> ObjectName:
+    """Return where the table of one analysis stands."""
+    return ObjectName("", f"CaimanRingModel{ending}")
+
+
+def ring_model_columns(matrix: csr_array[Any]) -> dict[str, Column]:
+    """Return a sparse ring model as columns: one row a weight that is not zero."""
     entries = matrix.tocoo()
+    return {
+        "pixel": Column(entries.row.astype(np.uint32), "Pixel of the downsampled frame whose background this is."),
+        "ring_pixel": Column(entries.col.astype(np.uint32), "Pixel on the ring around it."),
+        "weight": Column(entries.data, "Weight of the ring pixel, no unit."),
+    }
+
+
+def add_ring_model(nwbfile: NWBFile, *, matrix: csr_array[Any], ending: str) -> None:
+    """Add the ring model W of CNMF-E to ``processing/ophys``."""
     description = (
-        f"Ring model of the one-photon background (CaImAn's W), a sparse matrix of {matrix.shape[0]} × "
+        f"Ring model of the one-photon background (CaImAn's W), a sparse matrix of {matrix.shape[0]} by "
         f"{matrix.shape[1]} pixels of the downsampled frame (CaImAn's ssub_B), flattened in Fortran order. The "
         "background of a pixel is the weighted sum of the pixels on a ring around it."
     )
-    columns = {
-        "pixel": (entries.row.astype(np.uint32), "Pixel of the downsampled frame whose background this is."),
-        "ring_pixel": (entries.col.astype(np.uint32), "Pixel on the ring around it."),
-        "weight": (entries.data, "Weight of the ring pixel, no unit."),
-    }
+    columns = ring_model_columns(matrix)
     ophys_module(nwbfile).add(
         DynamicTable(
-            name=TABLE_NAME + ending,
+            name=ring_model_name(ending).name,
             description=description,
-            columns=[VectorData(name=name, description=text, data=data) for name, (data, text) in columns.items()],
+            columns=[
+                VectorData(name=name, description=column.description, data=column.values)
+                for name, column in columns.items()
+            ],
             colnames=list(columns),
         )
     )

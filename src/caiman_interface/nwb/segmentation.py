@@ -6,19 +6,22 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from neuroconv.tools.nwb_helpers import get_module
+from numpy.typing import NDArray
 from pynwb import NWBFile
 from pynwb.core import ElementIdentifiers, VectorData
 from pynwb.ophys import ImageSegmentation, ImagingPlane, PlaneSegmentation
 
-from ..caiman_file import Components, Footprints
+from caiman_interface.caiman_file import CaimanResults, Components, Footprints
+
 from .masks import dense_mask_columns, sparse_is_smaller, sparse_mask_columns
-from .vocabulary import COLUMNS, ROI_NAME_DESCRIPTION
+from .vocabulary import COLUMNS, OPHYS_MODULE, ROI_NAME_DESCRIPTION
 
 MaskType = Literal["image", "pixel", "voxel"]
 
-OPHYS_DESCRIPTION = "contains optical physiology processed data"  # NeuroConv's; another one would draw its warning
+CONTAINER = "ImageSegmentation"
+
+_OPHYS_DESCRIPTION = "contains optical physiology processed data"  # NeuroConv's; another one would draw its warning
 
 
 class Column(NamedTuple):
@@ -30,7 +33,7 @@ class Column(NamedTuple):
 
 def ophys_module(nwbfile: NWBFile) -> Any:
     """Return the processing module ``ophys``, made if it is not there."""
-    return get_module(nwbfile=nwbfile, name="ophys", description=OPHYS_DESCRIPTION)
+    return get_module(nwbfile=nwbfile, name=OPHYS_MODULE, description=_OPHYS_DESCRIPTION)
 
 
 def add_table(
@@ -61,22 +64,9 @@ def add_table(
     columns : mapping
         Further columns by name.
     mask_type : {"image", "pixel", "voxel"} or None
-        Dense or sparse masks; None for whichever is smaller.
-
-    Raises
-    ------
-    ValueError
-        If the file holds a table of this name.
+        Dense or sparse masks ("pixel" and "voxel" alike mean those that the frame asks for); None for whichever
+        takes less room.
     """
-    segmentation = _image_segmentation(nwbfile)
-    name = fields["name"]
-    if name in segmentation.plane_segmentations:
-        message = (
-            f"A PlaneSegmentation named '{name}' is already in the NWB file; writing a second one would merge two "
-            "segmentations. Give this interface a metadata_key of its own (its names are derived from it), or "
-            "another name in metadata['Ophys']['PlaneSegmentations']."
-        )
-        raise ValueError(message)
     dense = mask_type == "image" if mask_type is not None else not sparse_is_smaller(footprints)
     # An image of no ROI has no shape that a file can hold; a ragged column of none has.
     masks = dense_mask_columns(footprints) if dense and len(footprints) else sparse_mask_columns(footprints)
@@ -92,24 +82,33 @@ def add_table(
         columns=all_columns,
         colnames=["roi_name", masks[0].name, *columns],
     )
-    segmentation.add_plane_segmentation(table)
+    _image_segmentation(nwbfile).add_plane_segmentation(table)
     return table
 
 
-def component_columns(components: Components, positions: NDArray[np.intp], *, centroids: bool) -> dict[str, Column]:
+def component_columns(results: CaimanResults, positions: NDArray[np.intp]) -> dict[str, Column]:
     """Return the columns of the components at `positions`: what CaImAn computed of each, and nothing else."""
+    components = results.components
+    whole: dict[str, NDArray[Any]] = {}
+    if components.acceptance.verdict != "not evaluated":
+        whole["is_accepted"] = components.acceptance.mask(components.count)
+    if results.frame_added is not None:
+        whole["frame_added"] = results.frame_added
+    columns = {name: Column(values[positions], COLUMNS[name]) for name, values in whole.items()}
+    return {**columns, **computed_columns(components, positions)}
+
+
+def computed_columns(components: Components, positions: NDArray[np.intp]) -> dict[str, Column]:
+    """Return the metrics, the fits and the centres of the components at `positions`."""
     stored = {**components.metrics, **components.fits}
     columns = {name: Column(values[positions], COLUMNS[name]) for name, values in stored.items()}
-    if centroids:
-        volume = len(components.frame_shape) > 2  # noqa: PLR2004
-        text = COLUMNS["ROICentroids"].format(z=", z (plane)" if volume else "", plane=", plane" if volume else "")
-        columns["ROICentroids"] = Column(components.footprints.centroids()[positions], text)
-    return columns
+    volume = len(components.frame_shape) > 2  # noqa: PLR2004 (rows, columns)
+    text = COLUMNS["ROICentroids"].format(z=", z (plane)" if volume else "", plane=", plane" if volume else "")
+    return {**columns, "ROICentroids": Column(components.footprints.centroids()[positions], text)}
 
 
 def _image_segmentation(nwbfile: NWBFile) -> ImageSegmentation:
     module = ophys_module(nwbfile)
-    name = "ImageSegmentation"
-    if name not in module.data_interfaces:
-        module.add(ImageSegmentation(name=name))
-    return module[name]
+    if CONTAINER not in module.data_interfaces:
+        module.add(ImageSegmentation(name=CONTAINER))
+    return module[CONTAINER]

@@ -6,11 +6,14 @@ the names that NeuroConv gives to the same objects, so that scripts that read it
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ..caiman_file import CaimanResults
+from caiman_interface.caiman_file import CaimanResults
 
 DEFAULT_METADATA_KEY = "caiman_segmentation"
+
+OPHYS_MODULE = "ophys"
 
 BACKGROUND_KEY_ENDING = "_background"
 DISCARDED_KEY_ENDING = "_discarded"
@@ -30,28 +33,31 @@ TRACES = {
     "raw": SeriesText(
         "RoiResponseSeries",
         "a.u.",
-        "Fluorescence of each component before deconvolution: CaImAn's C + YrA, the denoised trace plus its residual, "
-        "in the units of the movie times the unit of the footprints.",
+        "Fluorescence of each component before deconvolution: CaImAn's C + YrA, the denoised trace plus its residual. "
+        "Arbitrary units: the trace times the footprint (A) is in the units of the movie.",
     ),
     "dff": SeriesText(
         "DfOverF",
         "n.a.",
-        "Detrended dF/F of each component: CaImAn's F_dff (detrend_df_f), a ratio without unit.",
+        "Detrended dF/F of each component: CaImAn's F_dff (detrend_df_f), a ratio without unit; with its option "
+        "detrend_only, as for one-photon imaging, the baseline is subtracted and nothing is divided.",
     ),
     "denoised": SeriesText(
         "Denoised",
         "a.u.",
-        "Denoised fluorescence of each component: CaImAn's C, the calcium trace of the fitted autoregressive model.",
+        "Denoised fluorescence of each component: CaImAn's C, the calcium trace of the fitted autoregressive model. "
+        "Arbitrary units: the trace times the footprint (A) is in the units of the movie.",
     ),
     "deconvolved": SeriesText(
         "Deconvolved",
         "a.u.",
-        "Deconvolved neural activity of each component: CaImAn's S, in arbitrary units; no spike counts.",
+        "Deconvolved neural activity of each component: CaImAn's S, in arbitrary units; it does not count spikes.",
     ),
     "background": SeriesText(
         "Background",
         "a.u.",
-        "Temporal background: CaImAn's f, one trace for each background component (b).",
+        "Temporal background: CaImAn's f, one trace for each background component. Arbitrary units: the trace times "
+        "the spatial component (b) is in the units of the movie.",
     ),
 }
 
@@ -64,39 +70,47 @@ class ImageText(NamedTuple):
 
 
 IMAGES = {
-    "correlation": ImageText("correlation_image", "Local correlation image: CaImAn's Cn, no unit."),
+    "correlation": ImageText(
+        "correlation_image", "Correlation of each pixel with its neighbours: CaImAn's Cn (local_correlations), no unit."
+    ),
     "mean": ImageText(
         "mean_image", "Sum of the spatial background components: CaImAn's b summed over components, arbitrary units."
     ),
     "noise": ImageText(
-        "noise_image", "Standard deviation of the noise of each pixel: CaImAn's sn, in the units of the movie."
+        "noise_image",
+        "Standard deviation of the noise of each pixel: CaImAn's sn, in the units of the movie as CaImAn analysed it.",
     ),
     "baseline": ImageText(
         "baseline_image",
-        "Constant baseline of each pixel in the one-photon ring model: CaImAn's b0, in the units of the movie.",
+        "Constant baseline of each pixel in the one-photon ring model: CaImAn's b0, in the units of the movie as "
+        "CaImAn analysed it.",
     ),
 }
 
 COLUMNS = {
     "is_accepted": "Whether CaImAn's evaluation accepted the component (idx_components) or rejected it "
     "(idx_components_bad).",
+    "manually_accepted": "Whether a person accepted the component by hand in CaImAn's viewer (CaImAn's accepted_list).",
+    "manually_rejected": "Whether a person rejected the component by hand in CaImAn's viewer (CaImAn's rejected_list).",
     "snr": "Signal-to-noise ratio of the component's transients (CaImAn's SNR_comp), no unit.",
     "r_values": "Spatial correlation between the component's footprint and the movie while it is active (CaImAn's "
     "r_values), no unit.",
     "cnn_preds": "Score from 0 to 1 of CaImAn's neural network for how much the footprint looks like a neuron "
     "(CaImAn's cnn_preds), no unit.",
-    "eccentricity": "Eccentricity of the footprint (CaImAn's ecc), no unit.",
+    "eccentricity": "Length of the footprint over its width (CaImAn's ecc): the square root of the ratio of the larger "
+    "to the smaller variance along its axes, 1 where it is round; no unit.",
     "ROICentroids": "Weighted centre of the footprint in pixels, counted from 0: x (column), y (row){z}. The same "
     "numbers as caiman.base.rois.com, whose order is (row, column{plane}).",
     "baseline": "Fluorescence baseline that the deconvolution fitted (CaImAn's bl), in the units of the raw trace.",
-    "initial_calcium": "Initial calcium concentration that the deconvolution fitted (CaImAn's c1), in the units of "
-    "the raw trace.",
+    "initial_calcium": "Calcium in the first frame that the deconvolution fitted (CaImAn's c1), in the units of the "
+    "raw trace.",
     "noise_std": "Standard deviation of the trace's noise (CaImAn's neurons_sn), in the units of the raw trace.",
-    "ar_coefficients": "Coefficients of the autoregressive model of calcium, lag 1 first (CaImAn's g), for one frame, "
+    "ar_coefficients": "Coefficients of the autoregressive model of calcium, the lag of one frame first (CaImAn's g), "
     "no unit.",
-    "regularization": "Weight of the sparsity penalty in the deconvolution (CaImAn's lam).",
-    "frame_added": "Frame at which online analysis (OnACID) added the component, counted from 0; components of the "
-    "first batch bear its length (CaImAn's time_neuron_added).",
+    "regularization": "Weight of the sparsity penalty in the deconvolution (CaImAn's lam), in the units of the raw "
+    "trace.",
+    "frame_added": "Frame at which online analysis (OnACID) added the component (CaImAn's time_neuron_added), counted "
+    "from 0 through all passes over the movie; components of the first batch bear its length (init_batch).",
 }
 
 MASKS = {
@@ -195,8 +209,17 @@ def _imaging_plane(results: CaimanResults, ending: str) -> dict[str, Any]:
         plane["imaging_rate"] = results.sampling_frequency
     dxy = results.parameters.data.dxy
     if dxy is not None:
-        # Micrometres to metres. A tuple, since NeuroConv's converters merge lists and drop what is in them twice: of a
-        # list, one length would remain of square pixels.
-        plane["grid_spacing"] = tuple(round(spacing * 1e-6, 15) for spacing in dxy)
+        # A tuple, since NeuroConv's converters merge lists and drop what is in them twice: of a list, one length would
+        # remain of square pixels.
+        plane["grid_spacing"] = tuple(_micrometres_to_metres(spacing) for spacing in dxy)
         plane["grid_spacing_unit"] = "meters"
     return plane
+
+
+def _micrometres_to_metres(length: float) -> float:
+    """Move the decimal point, which a multiplication by 1e-6 would do only nearly.
+
+    CaImAn's demos say of ``dxy``: "spatial resolution in x and y in (um per pixel)", and divide micrometres by it. Its
+    list of parameters says "pixels per um", which it is not. NWB's order is x, y too.
+    """
+    return float(Decimal(repr(length)).scaleb(-6))

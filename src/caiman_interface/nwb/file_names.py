@@ -1,0 +1,58 @@
+"""File names as they may be published: without the folders, which often bear the name of a person."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from caiman_interface.caiman_file.parameters import is_cut_file_name
+
+LOCAL_FOLDER = "(local folder)"
+CUT_OFF = "(cut off by CaImAn before release 1.8)"
+
+_SEPARATORS = re.compile(r"[\\/]+")
+_ROOT = re.compile(r"^([\\/~]|[A-Za-z]:[\\/])")
+_HOMES = {"home", "users", "user"}
+
+# The movies that CaImAn and its users' microscopes write.
+_MOVIE_SUFFIXES = (
+    *(".tif", ".tiff", ".btf", ".avi", ".mkv", ".mp4", ".mov", ".hdf5", ".h5", ".hdf", ".mmap", ".nwb", ".zarr"),
+    *(".npy", ".npz", ".mat", ".sbx", ".raw", ".isxd", ".czi", ".lsm", ".ims", ".sima"),
+)
+
+
+def published_name(text: str, *, maybe_cut: bool = False) -> str:
+    r"""Return the last part of a path, and any text without a separator as it is.
+
+    What is itself a folder is replaced by "(local folder)".
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    maybe_cut : bool
+        Whether an old serialiser may have cut it off in the middle, so that its last part may be half the name of a
+        folder.
+
+    Examples
+    --------
+    >>> published_name("/home/jane.doe/movies/mouse1.tif"), published_name(r"C:\lab\mouse1.tif")
+    ('mouse1.tif', 'mouse1.tif')
+    >>> published_name("/home/jane.doe"), published_name("slice(None, None, None)")
+    ('(local folder)', 'slice(None, None, None)')
+    """
+    parts = _SEPARATORS.split(text)
+    if len(parts) == 1:
+        return text
+    *folders, last = parts
+    names_a_person = folders[-1].lower() in _HOMES
+    is_folder = not last or (_ROOT.match(text) is not None and "." not in last)
+    if maybe_cut and is_cut_file_name(text) and not _may_be_movie(last):
+        return CUT_OFF
+    return LOCAL_FOLDER if names_a_person or is_folder else last
+
+
+def _may_be_movie(name: str) -> bool:
+    """Tell whether a name that may be cut off ends like a movie's, or like the beginning of that."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return len(suffix) > 1 and any(known.startswith(suffix) for known in _MOVIE_SUFFIXES)
