@@ -26,33 +26,47 @@ def write_caiman_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
         content = {
             "dims": np.array(dims),
             "estimates": {"dims": np.array(dims), **estimates},
-            "params": params or {"data": {"fr": 10}},
+            "params": {"data": {"fr": 10}} if params is None else params,
         }
         with h5py.File(path, "w") as file:
-            save(file, content)
+            save_values(file, content)
         return path
 
     return write
 
 
-def save(group: h5py.Group, values: Mapping[str, Any]) -> None:
+@pytest.fixture(scope="session")
+def save() -> Callable[[h5py.Group, Mapping[str, Any]], None]:
+    """A function that writes a dictionary into a group as CaImAn does."""
+    return save_values
+
+
+def save_values(group: h5py.Group, values: Mapping[str, Any]) -> None:
     """Write a dictionary as CaImAn's serialiser of release 1.9.9 and later does."""
     for name, value in values.items():
         if value is None:
             group[name] = "NoneType"
+        elif isinstance(value, np.ndarray) and value.dtype == object:
+            group.create_dataset(name, data=value, dtype=h5py.string_dtype())
         elif isinstance(value, str):
             group.attrs[name] = value
         elif isinstance(value, Mapping):
-            save(group.create_group(name), value)
+            save_values(group.create_group(name), value)
         elif sparse.issparse(value):
             columns = value if value.format == "csc" else value.tocsc()
             parts = {"data": columns.data, "indices": columns.indices, "indptr": columns.indptr}
-            save(group.create_group(name), {**parts, "shape": np.array(columns.shape)})
-        elif not isinstance(value, h5py.Dataset):
+            save_values(group.create_group(name), {**parts, "shape": np.array(columns.shape)})
+        else:
             group[name] = value
 
 
-def look_at_everything(results: CaimanResults) -> None:
+@pytest.fixture(scope="session")
+def look_at_everything() -> Callable[[CaimanResults], None]:
+    """A function that reads all that the reader offers, and checks that it fits together."""
+    return look_at
+
+
+def look_at(results: CaimanResults) -> None:
     """Read every public attribute, and check that what comes out fits together."""
     assert repr(results)
     assert results.method in {"CNMF", "CNMF-E", "OnACID"}

@@ -88,8 +88,8 @@ class StoredMatrix:
         from scipy.sparse import csc_array
 
         if self.is_dense:
-            return csc_array(_native(self.read_dense()))
-        data, indices, indptr = (_native(read(part, self.file_path)) for part in self._parts.values())
+            return csc_array(_for_scipy(self.read_dense()))
+        data, indices, indptr = (_for_scipy(read(part, self.file_path)) for part in self._parts.values())
         if not _compressed_parts_agree(indices, indptr, rows=self.shape[0]):
             raise self._contradiction("row indices outside of the matrix, or bounds of columns that do not rise")
         self._check_finite(data)
@@ -153,6 +153,7 @@ def _compressed_parts_agree(indices: NDArray[Any], indptr: NDArray[Any], *, rows
     )
 
 
-def _native(values: NDArray[Any]) -> NDArray[Any]:
-    """Return values in this machine's byte order, which alone scipy calculates with."""
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
+def _for_scipy(values: NDArray[Any]) -> NDArray[Any]:
+    """Return values in a type that scipy's sparse matrices take: of this machine's byte order, no half precision."""
+    native = values.dtype.newbyteorder("=")
+    return values.astype(np.float32 if native == np.float16 else native, copy=False)

@@ -256,7 +256,7 @@ class CaimanResults:
 
     def _check(self) -> None:
         """Compare the shapes of what stands in the file, without reading it, so that a bad file fails at once."""
-        _ = self.num_frames, self.components.acceptance
+        _ = self.num_frames, self.background_footprints, self.components.acceptance
         for name in _IMAGES:
             self._find_image(name)
 

@@ -238,29 +238,30 @@ class Trace:
         frame_key, roi_key = _split_key(key)
         frames, local_frames = _wanted(frame_key, self.shape[0], axis="frames")
         rois, local_rois = _wanted(roi_key, self.shape[1], axis="ROIs")
-        return self._block(frames, rois)[local_frames, local_rois]
+        return self._block(frames, rois).T[local_frames, local_rois]
 
     def _block(self, frames: NDArray[np.intp], rois: NDArray[np.intp]) -> NDArray[Any]:
-        """Read the (frames, ROIs) block at rising positions of this view."""
+        """Read the (ROIs, frames) block at rising positions of this view."""
         columns = self._frames.start + self._frames.step * frames
-        if self._frames.step > 0:
-            return self._read(self._rois[rois], columns)
-        return np.asarray(self._read(self._rois[rois], columns[::-1])[::-1])
+        if self._frames.step < 0:
+            return _read_block(self._rows, self._rois[rois], columns[::-1])[:, ::-1]
+        return _read_block(self._rows, self._rois[rois], columns)
 
-    def _read(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
-        """Read components, in any order, at rising frames of the file: an array of shape (frames, ROIs)."""
-        if np.any(rows[1:] <= rows[:-1]):
-            rising, back = np.unique(rows, return_inverse=True)
-            return np.asarray(self._read(rising, columns)[:, back])
-        gap = max(1, _PAGE_BYTES // self.dtype.itemsize)
-        parts = []
-        for first, last in _runs(columns, gap=gap):
-            start, stop = int(columns[first]), int(columns[last - 1]) + 1
-            part = self._rows.read(rows, start, stop)
-            parts.append(part if last - first == stop - start else part[:, columns[first:last] - start])
-        if not parts:
-            return np.empty((0, len(rows)), dtype=self.dtype)
-        return np.asarray((parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)).T)
+
+def _read_block(rows: Rows, wanted: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
+    """Read some rows, in any order, at rising columns."""
+    if np.any(wanted[1:] <= wanted[:-1]):
+        rising, back = np.unique(wanted, return_inverse=True)
+        return _read_block(rows, rising, columns)[back]
+    runs = list(_runs(columns, gap=max(1, _PAGE_BYTES // rows.dtype.itemsize)))
+    if len(runs) == 1 and len(columns) == columns[-1] + 1 - columns[0]:
+        return rows.read(wanted, int(columns[0]), int(columns[-1]) + 1)
+    block = np.empty((len(wanted), len(columns)), dtype=rows.dtype)
+    for first, last in runs:
+        start = int(columns[first])
+        part = rows.read(wanted, start, int(columns[last - 1]) + 1)
+        block[:, first:last] = part[:, columns[first:last] - start]
+    return block
 
 
 def _plain_offset(dataset: h5py.Dataset) -> int | None:

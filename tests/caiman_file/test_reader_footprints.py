@@ -1,0 +1,189 @@
+"""Each weight of a footprint stands on its own pixel, however CaImAn stored it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caiman_interface.caiman_file import CaimanFileError, CaimanResults, Footprints
+
+
+@dataclass
+class Drawing:
+    """Footprints as lists of (pixel, weight), pixels unsorted, some of them twice, some weights 0."""
+
+    frame_shape: tuple[int, ...]
+    columns: list[list[tuple[int, float]]]
+
+    def stored(self, data_type: str, index_type: str) -> dict[str, np.ndarray]:
+        """Return the parts of the sparse matrix as they are drawn."""
+        pixels = [pixel for column in self.columns for pixel, _ in column]
+        weights = [weight for column in self.columns for _, weight in column]
+        ends = np.cumsum([0, *(len(column) for column in self.columns)])
+        return {
+            "data": np.array(weights, dtype=data_type),
+            "indices": np.array(pixels, dtype=index_type),
+            "indptr": ends.astype(index_type),
+            "shape": np.array([np.prod(self.frame_shape), len(self.columns)]),
+        }
+
+    def images(self) -> list[np.ndarray]:
+        """Paint each footprint pixel by pixel: the slow and obvious way."""
+        return [self.image(column) for column in self.columns]
+
+    def image(self, column: list[tuple[int, float]]) -> np.ndarray:
+        rows, width = self.frame_shape[:2]
+        image = np.zeros(self.frame_shape)
+        for pixel, weight in column:
+            place: tuple[int, ...] = (pixel % rows, pixel // rows % width)
+            if len(self.frame_shape) == 3:
+                place = (*place, pixel // (rows * width))
+            image[place] += weight
+        return image
+
+
+# Multiples of 1/8, so that sums of them are exact; 0 is often among them.
+weights = st.integers(-20, 80).map(lambda eighths: eighths / 8) | st.just(0.0)
+
+
+@st.composite
+def drawings(draw: st.DrawFn) -> Drawing:
+    frame_shape = tuple(draw(st.lists(st.integers(1, 6), min_size=2, max_size=3)))
+    pixels = st.integers(0, int(np.prod(frame_shape)) - 1)
+    columns = draw(st.lists(st.lists(st.tuples(pixels, weights), max_size=8), max_size=4))
+    return Drawing(frame_shape, columns)
+
+
+@settings(max_examples=150, deadline=None)
+@given(drawing=drawings(), data_type=st.sampled_from(["<f4", "<f8", ">f8"]), index_type=st.sampled_from(["i4", "i8"]))
+def test_sparse_footprints(
+    write_caiman_file: Callable[..., Path], drawing: Drawing, data_type: str, index_type: str
+) -> None:
+    path = write_caiman_file({"A": drawing.stored(data_type, index_type)}, dims=drawing.frame_shape)
+    with CaimanResults.open(path) as results:
+        assert results.frame_shape == drawing.frame_shape
+        compare(results.components.footprints, drawing.images(), np.dtype(data_type).newbyteorder("="))
+
+
+@settings(max_examples=50, deadline=None)
+@given(drawing=drawings(), data_type=st.sampled_from(["<f4", "<f8", ">f4"]))
+def test_dense_footprints(write_caiman_file: Callable[..., Path], drawing: Drawing, data_type: str) -> None:
+    pixels = int(np.prod(drawing.frame_shape))
+    images = drawing.images()
+    dense = np.zeros((pixels, len(images)), dtype=data_type)
+    for number, image in enumerate(images):
+        dense[:, number] = image.ravel(order="F")
+    path = write_caiman_file({"A": dense}, dims=drawing.frame_shape)
+    with CaimanResults.open(path) as results:
+        assert results.components.footprints.stored_dense
+        compare(results.components.footprints, images, np.dtype(data_type).newbyteorder("="))
+
+
+def compare(footprints: Footprints, images: list[np.ndarray], dtype: np.dtype[Any]) -> None:
+    """Compare all that footprints offer with painted images, for all of them and for selections."""
+    count = len(images)
+    compare_all(footprints, images, dtype)
+    for selection in (np.arange(count)[::-1], np.arange(count)[1::2], np.zeros(min(count, 3), dtype=int)):
+        compare_all(footprints.select(selection), [images[number] for number in selection], dtype)
+    chained = footprints.select(np.arange(count)[::-1]).select(np.arange(count)[: count // 2])
+    compare_all(chained, images[::-1][: count // 2], dtype)
+
+
+def compare_all(footprints: Footprints, images: list[np.ndarray], dtype: np.dtype[Any]) -> None:
+    assert len(footprints) == len(images)
+    frame_shape = footprints.frame_shape
+    stack = np.stack(images, axis=-1) if images else np.zeros((*frame_shape, 0))
+    np.testing.assert_array_equal(footprints.images(), stack.astype(dtype), strict=True)
+    np.testing.assert_array_equal(footprints.total(), stack.sum(axis=-1))
+    for number, image in enumerate(images):
+        np.testing.assert_array_equal(footprints.image(number), image.astype(dtype), strict=True)
+    table = footprints.pixels()
+    starts = [0, *table.ends[:-1]] if len(images) else []
+    assert len(table.ends) == len(images)
+    assert table.weights.dtype == dtype
+    for number, (start, end) in enumerate(zip(starts, table.ends, strict=True)):
+        axes = [axis[start:end].tolist() for axis in table.coordinates]
+        painted = np.zeros(frame_shape)
+        for (x, y, *z), weight in zip(zip(*axes, strict=True), table.weights[start:end], strict=True):
+            assert weight != 0
+            assert painted[(y, x, *z)] == 0  # each pixel once
+            painted[(y, x, *z)] = weight
+        np.testing.assert_array_equal(painted, images[number])
+    compare_centroids(footprints.centroids(), images)
+
+
+def compare_centroids(centroids: np.ndarray, images: list[np.ndarray]) -> None:
+    for centroid, image in zip(centroids, images, strict=True):
+        mass = image.sum()
+        if not image.any():
+            assert np.isnan(centroid).all()
+        elif mass != 0:
+            row, column, *plane = (
+                sum(image[place] * place[axis] for place in np.ndindex(image.shape)) / mass
+                for axis in range(image.ndim)
+            )
+            np.testing.assert_allclose(centroid, [column, row, *plane], rtol=1e-9, atol=1e-9)
+
+
+def test_x_is_the_column_and_y_the_row(write_caiman_file: Callable[..., Path]) -> None:
+    rows, columns = 3, 5
+    dense = np.zeros((rows * columns, 1))
+    dense[2 + rows * 4, 0] = 0.5  # row 2, column 4
+    with CaimanResults.open(write_caiman_file({"A": dense}, dims=(rows, columns))) as results:
+        table = results.components.footprints.pixels()
+        assert [axis.tolist() for axis in table.coordinates] == [[4], [2]]
+        assert [axis.dtype for axis in table.coordinates] == [np.uint32, np.uint32]
+        assert table.weights.tolist() == [0.5]
+        assert table.ends.tolist() == [1]
+        assert results.components.footprints.image(0)[2, 4] == 0.5
+        assert results.components.footprints.centroids().tolist() == [[4.0, 2.0]]
+
+
+def test_z_is_the_plane(write_caiman_file: Callable[..., Path]) -> None:
+    rows, columns, planes = 3, 5, 4
+    dense = np.zeros((rows * columns * planes, 1))
+    dense[2 + rows * (4 + columns * 1), 0] = 0.5  # row 2, column 4, plane 1
+    with CaimanResults.open(write_caiman_file({"A": dense}, dims=(rows, columns, planes))) as results:
+        assert results.is_volumetric
+        assert [axis.tolist() for axis in results.components.footprints.pixels().coordinates] == [[4], [2], [1]]
+        assert results.components.footprints.image(0)[2, 4, 1] == 0.5
+
+
+def test_selections_read_the_file_once(caiman_files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    from caiman_interface.caiman_file.matrices import StoredMatrix
+
+    read, calls = StoredMatrix.read, []
+    monkeypatch.setattr(StoredMatrix, "read", lambda self: calls.append(self) or read(self))
+    with CaimanResults.open(caiman_files["sim2p_full"]) as results:
+        footprints = results.components.footprints
+        for number in range(len(footprints)):
+            assert footprints.select(np.array([number])).matrix.nnz > 0
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dense", [False, True])
+def test_weights_that_are_not_finite_are_refused(
+    write_caiman_file: Callable[..., Path], value: float, *, dense: bool
+) -> None:
+    drawing = Drawing((3, 5), [[(0, 1.0), (7, value)], [(3, value)]])
+    sparse_parts = drawing.stored("<f8", "i4")
+    matrix = np.array([image.ravel(order="F") for image in drawing.images()]).T
+    path = write_caiman_file({"A": matrix if dense else sparse_parts, "b": matrix}, dims=(3, 5))
+    with CaimanResults.open(path) as results:
+        for footprints, place in (
+            (results.components.footprints, "estimates/A"),
+            (results.background_footprints, "estimates/b"),
+        ):
+            assert footprints is not None
+            for look in (footprints.pixels, footprints.images, footprints.centroids, footprints.total):
+                with pytest.raises(CaimanFileError, match="2 NaN or infinite weights") as caught:
+                    look()
+                assert caught.value.place == place
