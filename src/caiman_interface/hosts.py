@@ -6,12 +6,14 @@ The hosts are NeuroConv (0.9.3 and 0.10.x), roiextractors (0.8.1 and 0.10.x), hd
 from __future__ import annotations
 
 import inspect
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from hdmf.container import Data
+from neuroconv.tools.hdmf import SliceableDataChunkIterator
 from numpy.typing import NDArray
 from pynwb import NWBFile
 
@@ -28,9 +30,13 @@ __all__ = [
     "WriteStep",
     "add_device",
     "forget_source",
+    "name_for_dandi",
     "read_block",
+    "resolve_conversion_options",
     "set_dataset",
+    "slices_its_data",
     "speaks_dictionaries",
+    "specification_schemas",
 ]
 
 
@@ -70,6 +76,14 @@ def read_block(iterator: Any, selection: tuple[slice, ...]) -> NDArray[Any]:
     """Read a block through hdmf's `GenericDataChunkIterator`: the method that its subclasses implement."""
     block: NDArray[Any] = iterator._get_data(selection)  # noqa: SLF001
     return block
+
+
+def slices_its_data(iterator: Any) -> bool:
+    """Whether an iterator reads a block by slicing its public attribute `data`, and does nothing else."""
+    return (
+        isinstance(iterator, SliceableDataChunkIterator)
+        and type(iterator)._get_data is SliceableDataChunkIterator._get_data  # noqa: SLF001
+    )
 
 
 def set_dataset(container: Any, field: str, values: Any) -> None:
@@ -119,3 +133,57 @@ def add_device(nwbfile: NWBFile, metadata: Mapping[str, Any], device_key: str) -
 def speaks_dictionaries(interface_class: Any) -> bool:
     """Tell whether the host's ``get_metadata`` gives dictionary-based metadata (NeuroConv 0.10) or lists (0.9)."""
     return "use_new_metadata_format" in inspect.signature(interface_class.get_metadata).parameters
+
+
+def resolve_conversion_options(
+    interface_names: list[str], global_options: Mapping[str, Any], session_options: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Merge the conversion options of a specification for each interface, as the installed NeuroConv does.
+
+    Where both state an option, the session wins from NeuroConv 0.10 on, and the whole specification before.
+    """
+    from neuroconv.tools.yaml_conversion_specification import _yaml_conversion_specification as runner
+
+    if hasattr(runner, "_resolve_conversion_options"):
+        resolved: dict[str, dict[str, Any]] = runner._resolve_conversion_options(  # noqa: SLF001
+            interface_names=interface_names,
+            global_conversion_options=dict(global_options),
+            session_conversion_options=dict(session_options),
+        )
+        return resolved
+    return {name: {**(session_options.get(name) or {}), **global_options} for name in interface_names}
+
+
+def specification_schemas() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return NeuroConv's JSON schema of specifications, and that of metadata, to which the first refers.
+
+    NeuroConv hands them out through no function.
+    """
+    import neuroconv
+
+    folder = Path(neuroconv.__file__).parent / "schemas"
+    names = ("yaml_conversion_specification_schema.json", "metadata_schema.json")
+    specification, metadata = (json.loads((folder / name).read_text(encoding="utf-8")) for name in names)
+    return specification, metadata
+
+
+def name_for_dandi(paths: list[Path]) -> list[str]:
+    """Return the names that NeuroConv gives to NWB files for which a specification states none.
+
+    Raises
+    ------
+    ImportError
+        If the package `dandi` is not installed.
+    ValueError
+        If the metadata in the files is not enough for a name.
+    """
+    from dandi.organize import create_unique_filenames_from_metadata
+    from dandi.pynwb_utils import _get_pynwb_metadata
+
+    records = [{**_get_pynwb_metadata(path=path), "path": path} for path in paths]
+    named = create_unique_filenames_from_metadata(metadata=records)
+    names = [str(record["dandi_filename"]) for record in named]
+    if ".nwb" in names:
+        message = "subject_id and session_id are missing, of which the name would be made"
+        raise ValueError(message)
+    return names

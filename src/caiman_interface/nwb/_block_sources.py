@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from hdmf.data_utils import GenericDataChunkIterator
-from neuroconv.tools.hdmf import SliceableDataChunkIterator
 from numpy.typing import NDArray
 
-from caiman_interface.hosts import read_block
+from caiman_interface.hosts import read_block, slices_its_data
 
 from .chunk_writer import Selection, Shape, grown, shrunk
 
@@ -62,7 +61,7 @@ class IteratorSource:
         self.shape: Shape = tuple(iterator.maxshape)
         self.dtype: np.dtype[Any] = np.dtype(iterator.dtype)
         # Any part of a sliceable array can be read; other iterators may count on being read in order.
-        self._any_part = type(iterator) is SliceableDataChunkIterator
+        self._any_part = slices_its_data(iterator)
         self.parallel = self._any_part and _reads_in_parallel(iterator.data)
         self._values_read = 0
         self._bar_lock = threading.Lock()

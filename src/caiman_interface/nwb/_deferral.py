@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import h5py
 import numpy as np
@@ -18,6 +18,7 @@ from hdmf.backends.hdf5 import H5DataIO
 from hdmf.build import DatasetBuilder, GroupBuilder
 from hdmf.container import AbstractContainer, Data
 from hdmf.data_utils import AbstractDataChunkIterator, GenericDataChunkIterator
+from numpy.typing import NDArray
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.ophys import PlaneSegmentation
 
@@ -26,6 +27,8 @@ from caiman_interface.hosts import set_dataset
 from ._block_sources import ArraySource, IteratorSource, RowsSource
 from .chunk_writer import BlockSource, Shape
 
+Place: TypeAlias = tuple[str, str]  # the id of an object and the name of its attribute
+
 # Below this size, hdmf writes an array in less time than a stand-in costs.
 _LARGE_BYTES = 2**16
 _MASK_COLUMNS = ("pixel_mask", "voxel_mask")
@@ -33,21 +36,19 @@ _MASK_COLUMNS = ("pixel_mask", "voxel_mask")
 _MASK_ROWS_IN_CHUNK = 2**18
 
 
-class StandIn(AbstractDataChunkIterator):  # type: ignore[misc]  # hdmf is untyped
-    """An iterator over nothing, with the type and the shape of something.
+class ArrayStandIn(AbstractDataChunkIterator):  # type: ignore[misc]  # hdmf is untyped
+    """An iterator over nothing, with the type and the shape of an array.
 
     Parameters
     ----------
-    shape : tuple of int
-        Shape of the data.
-    dtype : numpy.dtype
-        Type of the data.
+    array : numpy.ndarray
+        What it stands in for.
     """
 
-    def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
-        self.shape = shape
-        self.ndim = len(shape)
-        self._dtype = dtype
+    def __init__(self, array: NDArray[Any]) -> None:
+        self.shape = array.shape
+        self.ndim = array.ndim
+        self._dtype = array.dtype
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -56,24 +57,51 @@ class StandIn(AbstractDataChunkIterator):  # type: ignore[misc]  # hdmf is untyp
         raise StopIteration
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return int(self.shape[0])
 
     def recommended_chunk_shape(self) -> None:
         """Leave the chunks to the settings of the dataset."""
 
     def recommended_data_shape(self) -> Shape:
-        """Give the shape of the data."""
+        """Give the shape of the array."""
         return self.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the data."""
+        """Type of the array."""
         return self._dtype
 
     @property
     def maxshape(self) -> Shape:
-        """Shape of the data, which does not grow."""
+        """Shape of the array, which does not grow."""
         return self.shape
+
+
+class IteratorStandIn(GenericDataChunkIterator):  # type: ignore[misc]  # hdmf is untyped
+    """An iterator over nothing, with the type, the shape and the chunks of another iterator.
+
+    Parameters
+    ----------
+    iterator : GenericDataChunkIterator
+        What it stands in for.
+    """
+
+    def __init__(self, iterator: GenericDataChunkIterator) -> None:
+        self._iterator = iterator
+        super().__init__(chunk_shape=tuple(iterator.chunk_shape), buffer_shape=tuple(iterator.buffer_shape))
+
+    def __next__(self) -> Any:
+        raise StopIteration
+
+    def _get_data(self, selection: tuple[slice, ...]) -> NDArray[Any]:
+        return np.empty([0 for _ in selection], dtype=self._get_dtype())
+
+    def _get_maxshape(self) -> Shape:
+        return tuple(self._iterator.maxshape)
+
+    def _get_dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = np.dtype(self._iterator.dtype)
+        return dtype
 
 
 @dataclass
@@ -125,60 +153,58 @@ def data_restored(nwbfile: NWBFile) -> Iterator[None]:
                 set_dataset(container, field, values)
 
 
-def defer_masks(nwbfile: NWBFile) -> dict[str, Any]:
-    """Put one row in place of each large column of records, such as pixel masks.
+def hide_data(nwbfile: NWBFile) -> dict[Place, Any]:
+    """Put stand-ins in place of the data that NeuroConv would walk through in Python, or use up, to configure them.
 
-    hdmf cannot allocate such a column without data, and walks through its rows when it has data.
+    These are the iterators, and large columns of records such as pixel masks. hdmf cannot allocate a column of
+    records without data: it is given the first row.
 
     Returns
     -------
     dict
-        The data of each column, by the object id of the column.
+        The data, by the place where they stood.
     """
-    masks = {}
-    for container, field, values in _datasets(nwbfile):
-        if _is_large_mask(container, values):
-            masks[container.object_id] = values
-            set_dataset(container, field, values[:1])
-    return masks
+    hidden: dict[Place, Any] = {}
+    for container, field, values in list(_datasets(nwbfile)):
+        if isinstance(values, GenericDataChunkIterator):
+            stand_in: Any = IteratorStandIn(values)
+        elif _is_large_mask(container, values):
+            stand_in = values[:1]
+        else:
+            continue
+        hidden[container.object_id, field] = values
+        set_dataset(container, field, stand_in)
+    return hidden
 
 
-def defer_rest(nwbfile: NWBFile, masks: dict[str, Any], *, own_settings: bool) -> list[Deferred]:
-    """Put stand-ins in place of the data of every large dataset that the parallel writer can fill.
+def defer(nwbfile: NWBFile, hidden: dict[Place, Any], *, own_settings: bool) -> list[Deferred]:
+    """Put stand-ins in place of all data that the parallel writer shall write, and all others back.
 
     Parameters
     ----------
     nwbfile : NWBFile
         A file whose datasets are configured, that is, wrapped in `H5DataIO`.
-    masks : dict
-        What `defer_masks` returned.
+    hidden : dict
+        What `hide_data` returned.
     own_settings : bool
         Whether nobody asked for other settings than the best.
     """
     deferred = []
-    for container, field, data_io in _datasets(nwbfile):
+    for container, field, data_io in list(_datasets(nwbfile)):
+        values = hidden.get((container.object_id, field))
+        if values is None and isinstance(data_io, H5DataIO):
+            values = data_io.data
+        if values is None:
+            continue
         if not isinstance(data_io, H5DataIO):
-            continue
-        is_mask = container.object_id in masks
-        values = masks[container.object_id] if is_mask else data_io.data
-        if not is_mask and not _is_deferrable(values, data_io.io_settings):
-            continue
-        settings = dict(data_io.io_settings)
-        if is_mask:
-            stand_in = data_io.data
-            settings["maxshape"] = (None,)
-            if own_settings:
-                settings["chunks"] = (min(len(values), _MASK_ROWS_IN_CHUNK),)
-        else:
-            stand_in = StandIn(_shape_of(values), np.dtype(values.dtype))
-            settings.setdefault("chunks", values.recommended_chunk_shape() if _is_iterator(values) else True)
-            if isinstance(container, Data):
-                settings.setdefault("maxshape", (None, *stand_in.shape[1:]))  # rows can be appended, as by hdmf
-        if own_settings and settings.get("compression"):
-            settings["shuffle"] = True
-        replacement = H5DataIO(data=stand_in, **settings)
-        set_dataset(container, field, replacement)
-        deferred.append(Deferred(container, field, replacement, values))
+            set_dataset(container, field, values)
+        elif _is_deferrable(container, values, data_io.io_settings):
+            stand_in, settings = _stand_in(container, values, data_io.io_settings, own_settings=own_settings)
+            replacement = H5DataIO(data=stand_in, **settings)
+            set_dataset(container, field, replacement)
+            deferred.append(Deferred(container, field, replacement, values))
+        elif data_io.data is not values:
+            set_dataset(container, field, _wrapped(values, data_io))
     return deferred
 
 
@@ -248,23 +274,43 @@ def _is_large_mask(container: AbstractContainer, values: Any) -> bool:
     )
 
 
-def _is_iterator(values: Any) -> bool:
-    return isinstance(values, GenericDataChunkIterator)
-
-
-def _is_deferrable(values: Any, settings: dict[str, Any]) -> bool:
-    """Whether the parallel writer can fill a dataset, and makes it faster."""
+def _is_deferrable(container: AbstractContainer, values: Any, settings: dict[str, Any]) -> bool:
+    """Whether the parallel writer can write these data, and faster than HDF5."""
     other_filters = settings.get("fletcher32") or settings.get("scaleoffset") is not None
     if settings.get("compression") not in {None, "gzip"} or other_filters:
         return False
-    if _is_iterator(values):
+    if _is_large_mask(container, values):
+        return True
+    if isinstance(values, GenericDataChunkIterator):
         return np.dtype(values.dtype).kind in "biuf" and None not in values.maxshape
     chunked = bool(settings.get("chunks") or settings.get("compression"))
-    return chunked and isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and values.nbytes >= _LARGE_BYTES
+    is_number = isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
+    return chunked and is_number and values.nbytes >= _LARGE_BYTES
 
 
-def _shape_of(values: Any) -> Shape:
-    return tuple(values.maxshape) if _is_iterator(values) else values.shape
+def _stand_in(
+    container: AbstractContainer, values: Any, settings: dict[str, Any], *, own_settings: bool
+) -> tuple[Any, dict[str, Any]]:
+    """Give a stand-in and the settings of its dataset."""
+    settings = dict(settings)
+    if own_settings and settings.get("compression"):
+        settings["shuffle"] = True
+    if isinstance(values, GenericDataChunkIterator):
+        return IteratorStandIn(values), settings
+    if not _is_large_mask(container, values):
+        if isinstance(container, Data):
+            settings.setdefault("maxshape", (None, *values.shape[1:]))  # rows can be appended, as hdmf has it
+        return ArrayStandIn(values), settings
+    settings["maxshape"] = (None,)
+    if own_settings:
+        settings["chunks"] = (min(len(values), _MASK_ROWS_IN_CHUNK),)
+    return values[:1], settings
+
+
+def _wrapped(values: Any, data_io: H5DataIO) -> H5DataIO:
+    """Wrap data with the settings that their stand-in got."""
+    is_plugin = isinstance(data_io.io_settings.get("compression"), int)
+    return H5DataIO(data=values, allow_plugin_filters=is_plugin, **data_io.io_settings)
 
 
 def _dataset_paths(group: GroupBuilder, path: str) -> Iterator[tuple[int, str]]:

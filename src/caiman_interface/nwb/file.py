@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import h5py
+from hdmf.backends.io import HDMFIO
 from neuroconv import NWBConverter
 from neuroconv.tools.nwb_helpers import (
     BACKEND_NWB_IO,
@@ -21,7 +22,7 @@ from pynwb import NWBHDF5IO, NWBFile
 
 from caiman_interface.hosts import WriteStep, forget_source
 
-from ._deferral import allocated, data_restored, defer_masks, defer_rest
+from ._deferral import allocated, data_restored, defer, hide_data
 from .chunk_writer import ChunkWriter, Progress, available_threads
 
 __all__ = ["FastNWBConverter", "FastWriteMixin", "Progress", "write_nwbfile"]
@@ -104,11 +105,10 @@ def _write_in_parallel(
     progress: Progress | None,
 ) -> None:
     """Let hdmf lay out the file with stand-ins for the large data, then write these."""
-    masks = defer_masks(nwbfile)
+    hidden = hide_data(nwbfile)
     configure_backend(nwbfile, configuration or get_default_backend_configuration(nwbfile, "hdf5"))
-    deferred = defer_rest(nwbfile, masks, own_settings=configuration is None)
-    # hdmf notes no source in the objects of a file that it did not open itself: they can be written again.
-    with h5py.File(path, "w", rdcc_nbytes=_CHUNK_CACHE_BYTES) as file, NWBHDF5IO(file=file, mode="w") as io:
+    deferred = defer(nwbfile, hidden, own_settings=configuration is None)
+    with _new_hdf5_file(path) as (file, io):
         io.write(nwbfile)
         pairs = allocated(deferred, nwbfile, io, file)
         bytes_total = sum(dataset.nbytes for dataset, _ in pairs)
@@ -126,15 +126,30 @@ def _write_with_pynwb(
 ) -> None:
     """Write as NeuroConv does."""
     configure_backend(nwbfile, configuration or get_default_backend_configuration(nwbfile, backend))
+    if backend == "hdf5":
+        with _new_hdf5_file(path) as (_, io):
+            _write_or_export(nwbfile, io)
+        return
     try:
         with BACKEND_NWB_IO[backend](path=str(path), mode="w") as io:
-            if nwbfile.read_io is None:
-                io.write(nwbfile)
-            else:
-                nwbfile.set_modified()
-                io.export(nwbfile=nwbfile, src_io=nwbfile.read_io, write_args={"link_data": False})
+            _write_or_export(nwbfile, io)
     finally:
         forget_source(nwbfile, str(path))
+
+
+def _write_or_export(nwbfile: NWBFile, io: HDMFIO) -> None:
+    if nwbfile.read_io is None:
+        io.write(nwbfile)
+    else:
+        nwbfile.set_modified()
+        io.export(nwbfile=nwbfile, src_io=nwbfile.read_io, write_args={"link_data": False})
+
+
+@contextmanager
+def _new_hdf5_file(path: Path) -> Iterator[tuple[h5py.File, NWBHDF5IO]]:
+    """Open a new file. pynwb would warn of its name, and note it in the objects, had it opened the file itself."""
+    with h5py.File(path, "w", rdcc_nbytes=_CHUNK_CACHE_BYTES) as file, NWBHDF5IO(file=file, mode="w") as io:
+        yield file, io
 
 
 @contextmanager
