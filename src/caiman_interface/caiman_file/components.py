@@ -35,6 +35,12 @@ FITS = {
 # CaImAn's name of each trace that it stores as it is.
 STORED_TRACES = {"dff": "F_dff", "denoised": "C", "deconvolved": "S"}
 
+# CaImAn's name of each trace of its deconvolution of dF/F.
+DFF_TRACES = {"dff_denoised": "F_dff_dec", "dff_deconvolved": "S_dff"}
+
+# CaImAn's name of each list of components that a person chose in its viewer.
+HAND_PICKED = {"manually_accepted": "accepted_list", "manually_rejected": "rejected_list"}
+
 # The fits that are a row of values a component rather than one value.
 _ROWS_OF_VALUES = {"g"}
 
@@ -129,6 +135,39 @@ class Components:
         denoised = rows["denoised"]
         raw = None if denoised is None or residual is None else SumRows(denoised, residual)
         return {name: Trace(found) for name, found in {"raw": raw, **rows}.items() if found is not None}
+
+    @cached_property
+    def dff_deconvolution(self) -> dict[str, Trace]:
+        """What ``deconvolve(dff_flag=True)`` made of F_dff: ``dff_denoised`` (F_dff_dec), ``dff_deconvolved`` (S_dff).
+
+        ``select_components`` leaves them as they were: those that cover other components are stale, and left out.
+        """
+        found = {name: self._estimates.array(stored, ndim=2) for name, stored in DFF_TRACES.items()}
+        return {
+            name: Trace(DatasetRows(dataset, self._estimates.file_path, self._file_bytes))
+            for name, dataset in found.items()
+            if dataset is not None and self.count and dataset.shape == (self.count, self.num_frames)
+        }
+
+    @cached_property
+    def hand_picked(self) -> dict[str, NDArray[np.bool_]]:
+        """Whether a person chose each component in CaImAn's viewer: ``manually_accepted``, ``manually_rejected``.
+
+        Absent where nobody did, and after ``select_components``, to which the lists are not fitted.
+        """
+        if self.acceptance.verdict == "selected":
+            return {}
+        nodes = {name: self._estimates.array(stored, ndim=1) for name, stored in HAND_PICKED.items()}
+        lists = {
+            name: np.asarray(read(node, self._estimates.file_path))
+            for name, node in nodes.items()
+            if node is not None and node.size
+        }
+        return {
+            name: np.isin(np.arange(self.count), chosen)
+            for name, chosen in lists.items()
+            if chosen.min() >= 0 and chosen.max() < self.count
+        }
 
     @cached_property
     def num_frames(self) -> int | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .components import Components, stored_footprints
-from .encoding import FileGroup, describe, is_numeric, read
+from .encoding import FileGroup, describe, is_numeric, read, read_value
 from .errors import CaimanFileError
 from .footprints import Footprints
 from .matrices import StoredMatrix
@@ -253,6 +253,17 @@ class CaimanResults:
     def memory_map(self) -> str | None:
         """The memory-mapped movie that CaImAn worked on, as it was given; None where absent."""
         return self._root.text("mmap_file")
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The single values beside ``estimates`` and ``params``, by name: ``skip_refinement``, ``mmap_file``, …."""
+        nodes = {name: self._root.find(name) for name in self._root.names()}
+        values = {
+            name: read_value(node)
+            for name, node in nodes.items()
+            if isinstance(node, h5py.Dataset) and node.shape == ()
+        }
+        return values if self.memory_map is None else {**values, "mmap_file": self.memory_map}
 
     def _check(self) -> None:
         """Compare the shapes of what stands in the file, without reading it, so that a bad file fails at once."""
