@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ _METRIC_DESCRIPTIONS = {
 _IMAGES = ("correlation", "mean")
 _TRACES = ("raw", "dff", "denoised", "deconvolved", "background")
 _TRACES_OF_OTHER_PIPELINES = ("neuropil", "baseline")
+_FEW = 10  # ids that a message lists
 
 
 class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc]  # roiextractors is untyped
@@ -132,15 +134,17 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
         Raises
         ------
         ValueError
-            If it is empty, or names an id that is not here.
+            If it is empty, names an id that is not here, or names one twice.
         """
         if len(roi_ids) == 0:
             message = "roi_ids cannot be empty; leave it out to keep all ROIs."
             raise ValueError(message)
-        background_ids = {background_id: place for place, background_id in enumerate(self.get_background_ids())}
-        cells = self._positions([roi_id for roi_id in roi_ids if roi_id not in background_ids])
-        background = [background_ids[roi_id] for roi_id in roi_ids if roi_id in background_ids]
-        return self._select(cells, np.array(background, dtype=np.intp))
+        repeated = [roi_id for roi_id, times in Counter(roi_ids).items() if times > 1]
+        if repeated:
+            message = f"ROI ids {repeated[:_FEW]} are listed twice; list each once."
+            raise ValueError(message)
+        background = [roi_id for roi_id in roi_ids if roi_id in self._background_positions]
+        return self._select(self._positions(self._cell_ids(roi_ids)), self._positions_of_background(background))
 
     def select_accepted(self) -> CaimanSegmentationExtractor:
         """Return an extractor of the ROIs whose property ``is_accepted`` is true, and of the whole background."""
@@ -184,26 +188,37 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
         """Return a view of the same open file whose properties and times can be set on their own."""
         view = copy.copy(self)
         view._properties = dict(self._properties)
-        view.__dict__.pop("footprints", None)
-        view.__dict__.pop("_roi_positions", None)
+        for name in ("footprints", "_roi_positions", "_background_positions"):
+            view.__dict__.pop(name, None)
         return view
 
+    # Where each id stands in this extractor: looked up, not searched for, since there can be as many ROIs as the
+    # largest recordings have, and as many background components as pixels.
+
     @cached_property
-    def _roi_positions(self) -> dict[int, int]:
-        return {int(roi_id): position for position, roi_id in enumerate(self.components)}
+    def _roi_positions(self) -> dict[RoiId, int]:
+        return {roi_id: position for position, roi_id in enumerate(self.get_roi_ids())}
+
+    @cached_property
+    def _background_positions(self) -> dict[RoiId, int]:
+        return {background_id: position for position, background_id in enumerate(self.get_background_ids())}
 
     def _positions(self, roi_ids: Iterable[RoiId]) -> NDArray[np.intp]:
-        """Return where ids stand in this extractor, in one pass."""
-        positions = self._roi_positions
-        ids = [roi_id.item() if isinstance(roi_id, np.generic) else roi_id for roi_id in roi_ids]
-        missing = [roi_id for roi_id in ids if roi_id not in positions]
+        return self._looked_up(roi_ids, self._roi_positions, "ROI ids")
+
+    def _positions_of_background(self, background_ids: Iterable[RoiId]) -> NDArray[np.intp]:
+        return self._looked_up(background_ids, self._background_positions, "Background ids")
+
+    def _looked_up(self, ids: Iterable[RoiId], positions: Mapping[RoiId, int], kind: str) -> NDArray[np.intp]:
+        plain = [item.item() if isinstance(item, np.generic) else item for item in ids]
+        missing = [item for item in plain if item not in positions]
         if missing:
             message = (
-                f"ROI ids {missing[:10]} not found in extractor. It holds {_shown(self.get_roi_ids())} and the "
-                f"background components {_shown(self.get_background_ids())}."
+                f"{kind} {missing[:_FEW]} not found in extractor of {self.file_path}. It holds the ROIs "
+                f"{_shown(self.get_roi_ids())} and the background components {_shown(self.get_background_ids())}."
             )
             raise ValueError(message)
-        return np.array([positions[roi_id] for roi_id in ids], dtype=np.intp)
+        return np.array([positions[item] for item in plain], dtype=np.intp)
 
     # Time
 
@@ -230,20 +245,30 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
         wanted = slice(start_sample, end_sample)
         if self._times is not None:
             return np.asarray(self._times[wanted])
+        return np.asarray(self.frames[wanted]) / self._stated_rate()
+
+    def time_to_sample_indices(self, times: float | ArrayLike) -> Any:
+        """Return the number of the frame, counted in this extractor, for each time in seconds: int64.
+
+        Raises
+        ------
+        ValueError
+            If no times were set and the file states no imaging rate.
+        """
+        if self._times is not None:
+            frames = np.searchsorted(self._times, times, side="right") - 1
+        else:
+            frames = np.round(np.asarray(times) * self._stated_rate() - self.frames.start)
+        return np.asarray(frames, dtype=np.int64)[()]  # a number for a number
+
+    def _stated_rate(self) -> float:
         if self._sampling_frequency is None:
             message = (
-                f"{self.file_path} states no imaging rate (params/data/fr), so its frames have no times. "
-                "Set them with set_times, or set `fr` in CaImAn and save again."
+                f"{self.file_path} states no imaging rate (params/data/fr), so its frames have no times. Set them "
+                "(set_times, or set_aligned_timestamps of the interface), or set `fr` in CaImAn and save again."
             )
             raise ValueError(message)
-        return np.asarray(self.frames[wanted]) / self.get_sampling_frequency()
-
-    def time_to_sample_indices(self, times: float | ArrayLike) -> NDArray[np.int64]:
-        """Return the number of the frame, counted in this extractor, for each time in seconds."""
-        if self._times is not None:
-            return np.asarray(np.searchsorted(self._times, times, side="right") - 1).astype("int64")
-        frames = np.asarray(times) * self.get_sampling_frequency() - self.frames.start
-        return np.asarray(np.round(frames)).astype("int64")
+        return float(self._sampling_frequency)
 
     # Traces
 
@@ -293,16 +318,8 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
         if roi_ids is None:
             return np.asarray(trace[frames])
         if name == "background":
-            return np.asarray(trace[frames, self._background_positions(roi_ids)])
+            return np.asarray(trace[frames, self._positions_of_background(roi_ids)])
         return np.asarray(trace[frames, self._positions(roi_ids)])
-
-    def _background_positions(self, background_ids: Sequence[RoiId]) -> NDArray[np.intp]:
-        known = self.get_background_ids()
-        missing = [background_id for background_id in background_ids if background_id not in known]
-        if missing:
-            message = f"Background ids {missing[:10]} not found in extractor. It holds {_shown(known)}."
-            raise ValueError(message)
-        return np.array([known.index(str(background_id)) for background_id in background_ids], dtype=np.intp)
 
     # Masks and images
 
@@ -334,11 +351,26 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
         """
         return _pixel_masks(self.footprints.select(self._positions(self._cell_ids(roi_ids))))
 
+    def get_roi_locations(self, roi_ids: Sequence[RoiId] | None = None) -> NDArray[np.intp]:
+        """Return where each footprint is brightest, as roiextractors defines it.
+
+        Returns
+        -------
+        array of shape (2 or 3, ROIs)
+            Row, column[, plane]: the median of the pixels of greatest weight, rounded down; the middle of the frame
+            where a footprint is empty. The weighted centre is ``footprints.centroids()``.
+        """
+        middle: NDArray[np.float64] = (np.array(self.get_frame_shape()) - 1) / 2
+        masks = self.get_roi_pixel_masks(roi_ids)
+        locations = np.empty((len(middle), len(masks)), dtype=np.intp)
+        for number, mask in enumerate(masks):
+            locations[:, number] = _brightest_place(mask) if len(mask) else middle
+        return locations
+
     def _cell_ids(self, roi_ids: Sequence[RoiId] | None) -> Sequence[RoiId]:
         if roi_ids is None:
             return self.get_roi_ids()
-        background_ids = self.get_background_ids()
-        return [roi_id for roi_id in roi_ids if roi_id not in background_ids]
+        return [roi_id for roi_id in roi_ids if roi_id not in self._background_positions]
 
     def get_background_image_masks(self, background_ids: Sequence[str] | None = None) -> NDArray[Any]:
         """Return the spatial background as images, of shape (rows, columns[, planes], components)."""
@@ -357,7 +389,7 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
         wanted = self.get_background_ids() if background_ids is None else background_ids
         if everything is None or len(wanted) == 0:
             return None
-        return everything.select(self.background_components[self._background_positions(wanted)])
+        return everything.select(self.background_components[self._positions_of_background(wanted)])
 
     @property
     def _roi_masks(self) -> RoiMasks:
@@ -435,7 +467,11 @@ def _pixel_masks(footprints: Footprints) -> list[NDArray[np.float64]]:
     return np.split(columns, table.ends[:-1]) if len(table.ends) else []
 
 
+def _brightest_place(mask: NDArray[np.float64]) -> NDArray[np.float64]:
+    weights = mask[:, -1].astype(np.float32)  # the dtype of image masks, which decides what is a tie
+    return np.asarray(np.median(mask[weights == weights.max(), :-1], axis=0))
+
+
 def _shown(ids: Sequence[RoiId]) -> str:
     """Show ids in a message without flooding it."""
-    most = 20
-    return str(list(ids)) if len(ids) <= most else f"{list(ids[:most])[:-1]} … ({len(ids)} in all)"
+    return str(list(ids)) if len(ids) <= 2 * _FEW else f"{list(ids[:_FEW])} … ({len(ids)} in all)"
