@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from neuroconv.datainterfaces.ophys.basesegmentationextractorinterface import BaseSegmentationExtractorInterface
 from neuroconv.utils import DeepDict
-from numpy.typing import NDArray
 from pynwb import NWBFile
 
 from .extractor import CaimanSegmentationExtractor
@@ -61,7 +58,8 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
 
     def __init__(self, file_path: str | Path, *, verbose: bool = False, metadata_key: str | None = None) -> None:
         # Validated here too, since not every caller goes through the JSON schema.
-        CaimanSourceData(file_path=Path(file_path), verbose=verbose, metadata_key=metadata_key)
+        source = {"file_path": file_path, "verbose": verbose, "metadata_key": metadata_key}
+        CaimanSourceData.model_validate(source)
         super().__init__(file_path=file_path, verbose=verbose)
         self.metadata_key = metadata_key or DEFAULT_METADATA_KEY
 
@@ -81,9 +79,9 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
 
     # Metadata
 
-    @cached_property
+    @property
     def _stated(self) -> dict[str, Any]:
-        """What the file states, as dictionary-based ``Ophys`` metadata."""
+        """What the file states, as dictionary-based ``Ophys`` metadata; made anew, since users change what they get."""
         return metadata_of(self.segmentation_extractor.results, self.metadata_key)
 
     def get_metadata(self, *, use_new_metadata_format: bool | None = None) -> DeepDict:
@@ -187,8 +185,9 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         """Translate the options to what is written."""
         everything = self.segmentation_extractor
         extractor = _chosen(everything, options)
-        if options.stub_test:
-            extractor = extractor.slice_samples(0, min(options.stub_samples, extractor.get_num_samples()))
+        frames = extractor.get_num_samples()
+        if options.stub_test and frames:
+            extractor = extractor.slice_samples(0, min(options.num_stub_samples, frames))
         lists_background = len(extractor.background_components) > 0
         filtered = options.accepted_only or options.roi_ids_to_add is not None
         return Selection(
@@ -206,13 +205,6 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
             with_ring_model=options.include_ring_model,
         )
 
-    # Time
-
-    def get_original_timestamps(self) -> NDArray[np.float64]:
-        """Return the time of each frame as the file has it: frame number over imaging rate, in seconds."""
-        extractor = self.segmentation_extractor
-        return np.asarray(extractor.frames) / extractor.get_sampling_frequency()
-
 
 def _chosen(extractor: CaimanSegmentationExtractor, options: CaimanConversionOptions) -> CaimanSegmentationExtractor:
     """Return a view of the ROIs that the options choose."""
@@ -223,6 +215,8 @@ def _chosen(extractor: CaimanSegmentationExtractor, options: CaimanConversionOpt
 
 def _timing(extractor: CaimanSegmentationExtractor) -> Timing:
     """Say when the frames were taken: by the file's rate, unless times were set."""
+    if not extractor.frames:  # no trace, whose frames would have times
+        return Timing()
     rate = extractor.get_sampling_frequency()
     if not extractor.has_time_vector() and rate is not None:
         return Timing(rate=rate, starting_time=extractor.frames.start / rate)

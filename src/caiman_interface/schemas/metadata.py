@@ -7,7 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .checked import CheckedModel, ListOf, unknown_key
 
 
 def _positive_or_unknown(value: float) -> float:
@@ -26,23 +28,16 @@ def _no_slash(value: str) -> str:
     return value
 
 
-def _list_of_tuple(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
 Name = Annotated[str, AfterValidator(_no_slash), Field(json_schema_extra={"pattern": "^[^/:]+$"})]
 Nanometres = Annotated[float, AfterValidator(_positive_or_unknown), Field(json_schema_extra={"exclusiveMinimum": 0})]
-Lengths = Annotated[list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], BeforeValidator(_list_of_tuple)]
-Coordinates = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], BeforeValidator(_list_of_tuple)]
+Lengths = ListOf[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+Coordinates = ListOf[Annotated[float, Field(allow_inf_nan=False)]]
 
 
-class _Entry(BaseModel):
-    """An entry of the metadata: it may be partial, and hold nothing that NWB does not know."""
-
-    model_config = ConfigDict(extra="forbid")
+# An entry may be partial: what it does not state is taken from the CaImAn file.
 
 
-class OpticalChannelEntry(_Entry):
+class OpticalChannelEntry(CheckedModel):
     """A channel of the microscope in which light was recorded."""
 
     name: Name | None = Field(default=None, title="Name", description="Name of the channel.", examples=["Green"])
@@ -57,7 +52,7 @@ class OpticalChannelEntry(_Entry):
     )
 
 
-class ImagingPlaneEntry(_Entry):
+class ImagingPlaneEntry(CheckedModel):
     """The plane or volume that was imaged."""
 
     name: Name | None = Field(
@@ -125,7 +120,7 @@ class ImagingPlaneEntry(_Entry):
     )
 
 
-class PlaneSegmentationEntry(_Entry):
+class PlaneSegmentationEntry(CheckedModel):
     """A table of ROIs."""
 
     name: Name | None = Field(
@@ -140,7 +135,7 @@ class PlaneSegmentationEntry(_Entry):
     )
 
 
-class RoiResponseEntry(_Entry):
+class RoiResponseEntry(CheckedModel):
     """One kind of trace."""
 
     name: Name | None = Field(
@@ -149,9 +144,26 @@ class RoiResponseEntry(_Entry):
     description: str | None = Field(default=None, title="Description", description="What the trace is.")
     unit: str | None = Field(default=None, title="Unit", description="Unit of the values.", examples=["a.u."])
     comments: str | None = Field(default=None, title="Comments", description="Remarks on the trace.")
+    conversion: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        title="Conversion",
+        description="By what the values are to be multiplied to be in the unit.",
+    )
+    offset: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        title="Offset",
+        description="What is then to be added to the values.",
+    )
+    resolution: float | None = Field(
+        default=None,
+        title="Resolution",
+        description="Smallest difference between values, in the unit; -1 where it is not known.",
+    )
 
 
-class SegmentationImageEntry(_Entry):
+class SegmentationImageEntry(CheckedModel):
     """One image of the field of view."""
 
     name: Name | None = Field(
@@ -160,8 +172,10 @@ class SegmentationImageEntry(_Entry):
     description: str | None = Field(default=None, title="Description", description="What the image shows.")
 
 
-class OphysMetadata(BaseModel):
+class OphysMetadata(CheckedModel):
     """The part of ``metadata["Ophys"]`` that concerns one analysis."""
+
+    model_config = ConfigDict(extra="ignore")
 
     ImagingPlanes: dict[str, ImagingPlaneEntry] = Field(default_factory=dict)
     PlaneSegmentations: dict[str, PlaneSegmentationEntry] = Field(default_factory=dict)
@@ -172,17 +186,21 @@ class OphysMetadata(BaseModel):
     @classmethod
     def _no_misspelt_block(cls, value: Any) -> Any:
         """Refuse a block whose name is nearly one of ours: it would be ignored without a word."""
-        known = [*cls.model_fields, *_BLOCKS_OF_OTHERS]
-        for name in value if isinstance(value, Mapping) else ():
-            near = [] if name in known else difflib.get_close_matches(str(name), known, n=1, cutoff=0.8)
-            if near:
-                message = f"unknown key '{name}'; expected '{near[0]}'"
-                raise ValueError(message)
+        ours = list(cls.model_fields)
+        misspelt = [
+            unknown_key(name, block, ours)
+            for name, block in (value.items() if isinstance(value, Mapping) else ())
+            if name not in (*ours, *_BLOCKS_OF_OTHERS) and difflib.get_close_matches(str(name), ours, cutoff=0.8)
+        ]
+        if misspelt:
+            raise ValidationError.from_exception_data(cls.__name__, misspelt)
         return value
 
 
-class CaimanMetadata(BaseModel):
+class CaimanMetadata(CheckedModel):
     """The part of the metadata that concerns one analysis; the rest belongs to other interfaces."""
+
+    model_config = ConfigDict(extra="ignore", title="metadata")
 
     Ophys: OphysMetadata = Field(default_factory=OphysMetadata)
 
@@ -252,6 +270,7 @@ def ophys_metadata_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     definitions = {name: _entry_schema(model) for name, model in _ENTRY_MODELS.items()}
     for name in ("RoiResponsesEntry", "SegmentationImagesEntry"):
         entry = definitions[name]
+        del entry["type"]  # an object, or null for a trace or an image that is to be left out
         definitions[name] = {"type": "object", "title": entry["title"], "additionalProperties": entry}
     blocks = {
         "ImagingPlanes": "ImagingPlaneEntry",

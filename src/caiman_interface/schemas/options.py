@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
+
+from .checked import CheckedModel, ListOf
+
+_DEFAULT_STUB_SAMPLES = 100
 
 
-class CaimanConversionOptions(BaseModel):
+class CaimanConversionOptions(CheckedModel):
     """What of the results to write, and in which form.
 
     All options of NeuroConv's own CaImAn interface are here with the same meaning.
     """
 
-    model_config = ConfigDict(extra="forbid", title="CaImAn conversion options")
+    model_config = ConfigDict(title="CaImAn conversion options")
 
     stub_test: bool = Field(
         default=False, title="Short test", description="Write only the first frames, to try a conversion out."
     )
     stub_samples: PositiveInt = Field(
-        default=100, title="Frames of a short test", description="How many frames a short test writes."
+        default=_DEFAULT_STUB_SAMPLES,
+        title="Frames of a short test",
+        description="How many frames a short test writes.",
+    )
+    stub_frames: PositiveInt | None = Field(
+        default=None,
+        title="Frames of a short test (old name)",
+        description="What NeuroConv 0.9 and older called stub_samples.",
+        json_schema_extra={"deprecated": True},
     )
     accepted_only: bool = Field(
         default=False,
@@ -27,7 +39,7 @@ class CaimanConversionOptions(BaseModel):
         description="Write only the components that CaImAn's evaluation accepted: their rows, masks, traces and "
         "metrics. Without evaluation all count as accepted.",
     )
-    roi_ids_to_add: list[NonNegativeInt | str] | None = Field(
+    roi_ids_to_add: ListOf[int | str] | None = Field(
         default=None,
         min_length=1,
         title="ROIs to write",
@@ -77,3 +89,15 @@ class CaimanConversionOptions(BaseModel):
         title="Iterator options",
         description="Options of NeuroConv's SliceableDataChunkIterator, such as buffer_gb or display_progress.",
     )
+
+    @model_validator(mode="after")
+    def _one_number_of_stub_samples(self) -> CaimanConversionOptions:
+        if self.stub_frames is not None and self.stub_samples != _DEFAULT_STUB_SAMPLES:
+            message = "stub_frames is the old name of stub_samples: expected one of the two"
+            raise ValueError(message)
+        return self
+
+    @property
+    def num_stub_samples(self) -> int:
+        """How many frames a short test writes, under whichever name it was given."""
+        return self.stub_frames or self.stub_samples

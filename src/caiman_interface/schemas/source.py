@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath
+from pydantic import ConfigDict, Field, FilePath
+
+from .checked import CheckedModel
 
 
-class CaimanSourceData(BaseModel):
+class CaimanSourceData(CheckedModel):
     """Where the CaImAn results are, and the key under which the metadata describes them."""
 
-    model_config = ConfigDict(extra="forbid", title="CaImAn source data")
+    model_config = ConfigDict(title="CaImAn source data")
 
     file_path: FilePath = Field(
         title="CaImAn file",

@@ -1,0 +1,63 @@
+"""Models whose messages are for the person who wrote the input: which key, what stands there, what was expected."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from typing_extensions import Self
+
+_Item = TypeVar("_Item")
+
+
+class CheckedModel(BaseModel):
+    """A model that refuses unknown keys and names those that it knows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            found = [_explained(details, cls.model_fields) for details in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, found) from None
+
+
+def unknown_key(name: Any, value: Any, known: Iterable[str]) -> InitErrorDetails:
+    """Return the error for a key that is none of the `known` ones."""
+    names = list(known)
+    near = difflib.get_close_matches(str(name), names, n=1)
+    expected = f"'{near[0]}'" if near else f"one of {', '.join(names)}"
+    return _error("extra_forbidden", f"unknown key '{name}'; expected {expected}", (name,), value)
+
+
+def _explained(details: ErrorDetails, known: Iterable[str]) -> InitErrorDetails:
+    if details["type"] == "extra_forbidden" and len(details["loc"]) == 1:
+        return unknown_key(details["loc"][0], details["input"], known)
+    return _error(details["type"], details["msg"].removeprefix("Value error, "), details["loc"], details["input"])
+
+
+def _error(kind: str, message: str, place: tuple[int | str, ...], value: Any) -> InitErrorDetails:
+    # pydantic's own errors would each end with a link to its documentation, which is for programmers.
+    return InitErrorDetails(type=PydanticCustomError(kind, "{message}", {"message": message}), loc=place, input=value)
+
+
+def _plain_list(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple | np.ndarray) else value
+
+
+ListOf = Annotated[list[_Item], BeforeValidator(_plain_list)]
+"""A list, for which a tuple or an array will do, as for NeuroConv."""
