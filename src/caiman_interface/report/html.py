@@ -15,7 +15,7 @@ from .contours import centroids
 from .data import Analysis, ReportData
 from .facts import facts_line, value_text
 from .figure import SCORES_HEADING, TRACES_HEADING, draw_all_scores, draw_all_traces, draw_map
-from .map_panel import look_of, tally
+from .map_panel import image_name, look_of, tally
 from .score_panel import SCORES
 
 # Even a page that was tampered with loads nothing from elsewhere.
@@ -34,8 +34,8 @@ def render_page(data: ReportData, title: str) -> str:
     """
     analysis = data.analysis
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-    image = data.backdrop_name + (", the maximum over planes from three sides" if analysis.is_volumetric else "")
-    map_text = f"{_counts_in_words(analysis)}. The contours enclose 90 % of each footprint's energy, over the {image}."
+    behind = image_name(data)
+    map_text = f"{_counts_in_words(analysis)}. The contours enclose 90 % of each footprint's energy, over the {behind}."
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -20,6 +20,8 @@ _MANY = 400
 
 _MOST_NUMBERS = 80
 
+_NAME_SIZE = 8
+
 
 @dataclass(frozen=True)
 class View:
@@ -178,7 +180,8 @@ def _with_room(
     radii = np.sqrt(np.diff(analysis.pixels.ends, prepend=0) / np.pi) * scale[0]
     first = [trace.position for trace in data.traces]
     right = analysis.frame_shape[1] * scale[0]
-    taken: list[tuple[float, float, float]] = []
+    taken = _corners(data, scale)
+    corners = len(taken)
     for position in dict.fromkeys([*first, *data.strongest]):
         half_width = 0.35 * size * len(str(analysis.ids[position])) + 1
         is_beside = not analysis.is_volumetric and radii[position] < size
@@ -190,8 +193,20 @@ def _with_room(
         if np.isfinite(x) and free:
             taken.append((x, y, half_width))
             yield position, np.array([x, y]) / scale
-        if len(taken) >= _MOST_NUMBERS:
+        if len(taken) - corners == _MOST_NUMBERS:
             return
+
+
+def _corners(data: ReportData, scale: NDArray[np.float64]) -> list[tuple[float, float, float]]:
+    """Return the places of the image's name and of the scale bar: middle and half the width, in points."""
+    rows, columns = data.analysis.frame_shape[:2]
+    name_width = _NAME_SIZE * 0.62 * len(image_name(data))
+    name = (name_width / 2, 1.2 * _NAME_SIZE, name_width / 2)
+    if data.analysis.pixel_size is None:
+        return [name]
+    bar_width = max(0.23 * columns * scale[0], 50.0)
+    right, bottom = columns * scale[0], rows * scale[1]
+    return [name, *((right - bar_width / 2, 0.965 * bottom - above, bar_width / 2) for above in (0.0, 8.0))]
 
 
 def draw_legend(axes: Any, data: ReportData) -> None:
@@ -223,11 +238,26 @@ def draw_legend(axes: Any, data: ReportData) -> None:
     )
 
 
+def image_name(data: ReportData) -> str:
+    """Return what the image behind the contours is."""
+    return data.backdrop_name + (", maximum over planes" if data.analysis.is_volumetric else "")
+
+
 def draw_image_name(axes: Any, data: ReportData) -> None:
-    """Say below the map what the image is."""
-    text = data.backdrop_name + (", maximum over planes" if data.analysis.is_volumetric else "")
-    place = {"xy": (1, 0), "xycoords": "axes fraction", "xytext": (0, -22), "textcoords": "offset points"}
-    axes.annotate(text, **place, ha="right", va="center", fontsize=8, color=FAINT_INK)
+    """Say in the upper left corner what the image is."""
+    from matplotlib.patheffects import withStroke
+
+    axes.annotate(
+        image_name(data),
+        xy=(0, 1),
+        xycoords="axes fraction",
+        xytext=(5, -5),
+        textcoords="offset points",
+        va="top",
+        fontsize=_NAME_SIZE,
+        color="white",
+        path_effects=[withStroke(linewidth=2.2, foreground="black", alpha=0.9)],
+    )
 
 
 def draw_scale_bar(axes: Any, analysis: Analysis) -> None:
@@ -252,12 +282,12 @@ def draw_scale_bar(axes: Any, analysis: Analysis) -> None:
         solid_capstyle="butt",
     )
     axes.text(
-        right - length / 2,
+        right,
         bottom - 0.012 * rows,
         f"{micrometres:g} µm",
         color="white",
         fontsize=9,
-        ha="center",
+        ha="right",
         va="bottom",
         path_effects=[withStroke(linewidth=2.2, foreground="black", alpha=0.9)],
     )

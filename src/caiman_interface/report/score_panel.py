@@ -43,7 +43,7 @@ SCORES = (
 )
 
 
-_CAPTION = "solid line: above it in any score is accepted; dashed line: below it in any score is rejected"
+_CAPTION = "one score above its solid line is enough to accept, one below its dashed line is enough to reject"
 
 
 def caption(data: ReportData) -> str:
