@@ -78,9 +78,19 @@ class ImageMasks:
         """Return what hdmf writes from, a few images at a time."""
         image_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize
         rois = max(1, min(self.shape[0], _IMAGE_CHUNK_BYTES // image_bytes))
-        return SliceableDataChunkIterator(
+        return _ColumnIterator(
             data=self, chunk_shape=(rois, *self.shape[1:]), buffer_gb=max(_IMAGE_BUFFER_GB, 1e-9 * rois * image_bytes)
         )
+
+
+class _ColumnIterator(SliceableDataChunkIterator):  # type: ignore[misc]
+    """An iterator that can stand in a table: whoever loops over it does not take from it what is to be written.
+
+    NeuroConv looks at all values of a column before it writes them. hdmf writes what `next` gives.
+    """
+
+    def __iter__(self) -> SliceableDataChunkIterator:
+        return SliceableDataChunkIterator(data=self.data, chunk_shape=self.chunk_shape, buffer_shape=self.buffer_shape)
 
 
 def sparse_is_smaller(footprints: Footprints) -> bool:
