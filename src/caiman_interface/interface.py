@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from neuroconv.datainterfaces.ophys.basesegmentationextractorinterface import BaseSegmentationExtractorInterface
-from neuroconv.utils import DeepDict
+from neuroconv.utils import DeepDict, fill_defaults
 from pynwb import NWBFile
 
 from .extractor import CaimanSegmentationExtractor
 from .hosts import speaks_dictionaries
 from .nwb.content import Selection, add_results
 from .nwb.file import FastWriteMixin
-from .nwb.imaging_plane import LIST_FORMAT_PLACEHOLDERS
+from .nwb.imaging_plane import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
 from .nwb.responses import Timing
 from .nwb.segmentation import Column
 from .nwb.vocabulary import DEFAULT_METADATA_KEY, metadata_of
 from .schemas import CaimanConversionOptions, CaimanSourceData, check_metadata, ophys_metadata_schema
-from .schemas.list_format import to_dictionaries, to_lists, uses_lists
+from .schemas.list_form import list_metadata_schema
+from .schemas.list_format import Placeholders, renamed_containers, to_dictionaries, to_lists, uses_lists
+
+_PLACEHOLDERS = Placeholders(plane=PLANE_PLACEHOLDER, channel=CHANNEL_PLACEHOLDER, device=DEVICE_PLACEHOLDER)
 
 
 class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInterface):  # type: ignore[misc]
@@ -106,7 +110,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         return metadata
 
     def _stated_in_lists(self) -> dict[str, Any]:
-        return to_lists({"Ophys": self._stated}, LIST_FORMAT_PLACEHOLDERS)
+        return to_lists({"Ophys": self._stated}, _PLACEHOLDERS)
 
     @classmethod
     def _host_speaks_dictionaries(cls) -> bool:
@@ -115,11 +119,15 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     def get_metadata_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the metadata; each field says what it wants and in which unit."""
         schema: dict[str, Any] = super().get_metadata_schema()
+        if not self._host_speaks_dictionaries():
+            tables = [entry["name"] for entry in self._stated["PlaneSegmentations"].values()]
+            schema["properties"]["Ophys"] = list_metadata_schema(tables)
+            schema["required"] = ["NWBFile"]
+            fill_defaults(schema, self.get_metadata())
+            return schema
         properties, definitions = ophys_metadata_schema()
         ophys = schema["properties"]["Ophys"]
-        # `SegmentationImages` is a block of both formats: a host that speaks lists knows its own form.
-        both = {**ophys["properties"], **properties}
-        ophys["properties"] = both if self._host_speaks_dictionaries() else {**both, **ophys["properties"]}
+        ophys["properties"] = {**ophys["properties"], **properties}
         ophys["definitions"] = {**ophys.get("definitions", {}), **definitions}
         return schema
 
@@ -136,12 +144,15 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
 
     def _dictionaries(self, metadata: Mapping[str, Any], segmentation_name: str | None = None) -> dict[str, Any]:
         """Return checked, dictionary-based metadata, with the entries of this interface under its keys."""
-        segmentations = self._stated["PlaneSegmentations"]
-        names = {entry["name"]: key for key, entry in segmentations.items()}
-        if segmentation_name is not None:
-            names[segmentation_name] = self.metadata_key
-        translated = to_dictionaries(metadata, names)
-        check_metadata(translated, list(segmentations))
+        stated = self._stated
+        translated = to_dictionaries(
+            metadata,
+            {"Ophys": stated},
+            _PLACEHOLDERS,
+            lists_win=self._host_speaks_dictionaries(),
+            segmentation_name=segmentation_name,
+        )
+        check_metadata(translated, list(stated["PlaneSegmentations"]))
         return translated
 
     # Conversion
@@ -170,6 +181,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         options = CaimanConversionOptions.model_validate(conversion_options)
         if metadata is None:
             metadata = self.get_metadata()
+        _warn_of_container_names(metadata)
         translated = self._dictionaries(metadata, options.plane_segmentation_name)
         if options.plane_segmentation_name is not None:
             translated = _with_name(translated, self.metadata_key, options.plane_segmentation_name)
@@ -203,6 +215,16 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
             with_background=options.include_background_segmentation,
             with_discarded=options.include_discarded_components and not filtered,
             with_ring_model=options.include_ring_model,
+        )
+
+
+def _warn_of_container_names(metadata: Mapping[str, Any]) -> None:
+    for container, name in renamed_containers(metadata).items():
+        warnings.warn(
+            f"metadata['Ophys']['{container}']['name'] is '{name}', but the container in the NWB file is called "
+            f"'{container}': names for containers are a thing of list-based metadata alone.",
+            UserWarning,
+            stacklevel=3,
         )
 
 

@@ -12,19 +12,15 @@ from pynwb.ophys import ImagingPlane, OpticalChannel
 from caiman_interface.hosts import add_device
 
 # What NWB demands and only the experimenter knows: NeuroConv's placeholders, which it and nwbinspector recognise.
-_PLACEHOLDERS: dict[str, Any] = {"excitation_lambda": math.nan, "indicator": "unknown", "location": "unknown"}
-_CHANNEL_PLACEHOLDER: dict[str, Any] = {
+PLANE_PLACEHOLDER: dict[str, Any] = {"excitation_lambda": math.nan, "indicator": "unknown", "location": "unknown"}
+CHANNEL_PLACEHOLDER: dict[str, Any] = {
     "name": "OpticalChannel",
     "description": "An optical channel of the microscope.",
     "emission_lambda": math.nan,
 }
-_DEVICE_PLACEHOLDER = "PlaceholderMicroscope"
-
-# The list-based metadata of NeuroConv 0.9 states its placeholders, and calls the device otherwise.
-LIST_FORMAT_PLACEHOLDERS: dict[str, Any] = {
-    **_PLACEHOLDERS,
-    "optical_channel": [_CHANNEL_PLACEHOLDER],
-    "device": "Microscope",
+DEVICE_PLACEHOLDER: dict[str, Any] = {
+    "name": "PlaceholderMicroscope",
+    "description": "The microscope, which the metadata does not describe.",
 }
 
 
@@ -73,7 +69,7 @@ def add_imaging_plane(nwbfile: NWBFile, metadata: Mapping[str, Any], plane_key: 
     device_key = fields.pop("device_metadata_key", None)
     device = _placeholder_device(nwbfile) if device_key is None else add_device(nwbfile, metadata, device_key)
     channels = [_optical_channel(channel) for channel in fields.pop("optical_channel", None) or [{}]]
-    plane = ImagingPlane(**{**_PLACEHOLDERS, **fields}, optical_channel=channels, device=device)
+    plane = ImagingPlane(**{**PLANE_PLACEHOLDER, **fields}, optical_channel=channels, device=device)
     nwbfile.add_imaging_plane(plane)
     return plane
 
@@ -89,13 +85,10 @@ def _complete(plane: ImagingPlane, fields: Mapping[str, Any]) -> None:
 
 def _optical_channel(stated: Mapping[str, Any]) -> OpticalChannel:
     return OpticalChannel(
-        **{**_CHANNEL_PLACEHOLDER, **{key: value for key, value in stated.items() if value is not None}}
+        **{**CHANNEL_PLACEHOLDER, **{key: value for key, value in stated.items() if value is not None}}
     )
 
 
 def _placeholder_device(nwbfile: NWBFile) -> Any:
-    if _DEVICE_PLACEHOLDER in nwbfile.devices:
-        return nwbfile.devices[_DEVICE_PLACEHOLDER]
-    return nwbfile.create_device(
-        name=_DEVICE_PLACEHOLDER, description="The microscope, which the metadata does not describe."
-    )
+    name = DEVICE_PLACEHOLDER["name"]
+    return nwbfile.devices[name] if name in nwbfile.devices else nwbfile.create_device(**DEVICE_PLACEHOLDER)

@@ -3,19 +3,53 @@
 Up to 0.9 the metadata is lists of entries that refer to one another by name; from 0.10 on it is dictionaries of
 entries that refer to one another by key. This package works with dictionaries; metadata in lists is translated
 where it comes in, and what the interface states is translated back for a host that speaks lists.
+
+Both formats meet in one metadata wherever a user states something in the format that the host does not speak: in a
+YAML specification, for example, whose schema admits imaging planes in lists only.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 _LIST_BLOCKS = ("Device", "ImagingPlane", "ImageSegmentation", "Fluorescence", "DfOverF")
+# NeuroConv's interfaces have devices under the one name, its schema of YAML specifications under the other.
+_DEVICE_LISTS = ("Devices", "Device")
 _SERIES_CONTAINERS = ("Fluorescence", "DfOverF")
-_CONTAINER_FIELDS = ("name", "description")
+_CONTAINERS = ("ImageSegmentation", *_SERIES_CONTAINERS, "SegmentationImages")
+# How deep the fields stand in a block: below a key, or below a table of ROIs and a trace or an image.
+_DEPTHS = {"Devices": 1, "ImagingPlanes": 1, "PlaneSegmentations": 1, "RoiResponses": 2, "SegmentationImages": 2}
+_NAMED_BLOCKS = ("Devices", "ImagingPlanes", "PlaneSegmentations")
 # NeuroConv's list format keeps this trace in a container of its own.
 _DFF = "dff"
+# What NeuroConv's list format describes of every table of ROIs, whether or not there is such a trace or image.
+_BOILERPLATE = {
+    "RoiResponses": {"raw", "deconvolved", "neuropil", "denoised", "baseline", "background", _DFF},
+    "SegmentationImages": {"correlation", "mean"},
+}
+
+
+@dataclass(frozen=True)
+class Placeholders:
+    """What list-based metadata states of an imaging plane of which nothing is known.
+
+    Attributes
+    ----------
+    plane : mapping
+        Its fields.
+    channel : mapping
+        Its optical channel.
+    device : mapping
+        Its device.
+    """
+
+    plane: Mapping[str, Any]
+    channel: Mapping[str, Any]
+    device: Mapping[str, Any]
 
 
 def uses_lists(metadata: Mapping[str, Any]) -> bool:
@@ -24,72 +58,92 @@ def uses_lists(metadata: Mapping[str, Any]) -> bool:
     if not isinstance(ophys, Mapping):
         return False
     images = ophys.get("SegmentationImages")
-    container_of_images = isinstance(images, Mapping) and any(
-        isinstance(images.get(key), str) for key in _CONTAINER_FIELDS
-    )
-    return container_of_images or any(block in ophys for block in _LIST_BLOCKS)
+    # In lists, the container of images has a name and a description beside the tables of ROIs.
+    images_are_listed = isinstance(images, Mapping) and any(isinstance(value, str) for value in images.values())
+    return images_are_listed or bool(ophys.get("Devices")) or any(block in ophys for block in _LIST_BLOCKS)
 
 
-def to_dictionaries(metadata: Mapping[str, Any], keys_by_name: Mapping[str, str]) -> dict[str, Any]:
-    """Translate list-based ophys metadata, and merge it into what is in dictionaries already.
+def renamed_containers(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of their own that list-based metadata gives to containers; dictionaries have no place for them.
 
-    Both meet in a YAML specification: the interfaces give dictionaries, and NeuroConv's schema of specifications
-    admits devices and imaging planes in lists only. What a list says of an entry wins over what the dictionary says
-    of the entry of that name, as in NeuroConv.
+    Examples
+    --------
+    >>> renamed_containers({"Ophys": {"Fluorescence": {"name": "Traces"}}})
+    {'Fluorescence': 'Traces'}
+    """
+    ophys = metadata.get("Ophys")
+    blocks = {block: ophys.get(block) for block in _CONTAINERS} if isinstance(ophys, Mapping) else {}
+    names = {block: container.get("name") for block, container in blocks.items() if isinstance(container, Mapping)}
+    return {block: name for block, name in names.items() if isinstance(name, str) and name != block}
+
+
+def to_dictionaries(
+    metadata: Mapping[str, Any],
+    stated: Mapping[str, Any],
+    placeholders: Placeholders,
+    *,
+    lists_win: bool,
+    segmentation_name: str | None = None,
+) -> dict[str, Any]:
+    """Translate list-based ophys metadata, and merge it with what is in dictionaries already.
 
     Parameters
     ----------
     metadata : mapping
         The whole metadata; it is not changed.
-    keys_by_name : mapping
-        The metadata key of each of the caller's tables of ROIs, by the table's name. Other entries get the key of
-        the entry of their name, or else their name as key.
+    stated : mapping
+        Dictionary-based metadata of the caller. Entries of lists that bear its names get its keys; other entries get
+        the key of the entry of their name in a dictionary, or else their name as key.
+    placeholders : Placeholders
+        What stands in lists for what is not known.
+    lists_win : bool
+        Whether lists win over dictionaries that state the same. The format that the host speaks is to lose: it came
+        from the interfaces, and the other one from the user.
+    segmentation_name : str, optional
+        The name that the caller gives to its main table of ROIs, the first that it states.
 
     Returns
     -------
     dict
         The metadata with ``Devices`` and the dictionary-based blocks of ``Ophys``.
+
+    Raises
+    ------
+    ValueError
+        If an entry of a list has no name, or refers to one that is not there.
     """
     translated = deepcopy(dict(metadata))
     if not uses_lists(metadata):
         return translated
-    ophys = translated["Ophys"]
-    devices = dict(translated.get("Devices") or {})
-    planes = dict(ophys.get("ImagingPlanes") or {})
-    segmentations = dict(ophys.get("PlaneSegmentations") or {})
-    for entry in _entries(ophys, "Device"):
-        _register(devices, entry)
-    for entry in _entries(ophys, "ImagingPlane"):
-        device = entry.pop("device", None)
-        # A plane may name a device of which nothing else is said.
-        link = {} if device is None else {"device_metadata_key": _register(devices, {"name": device})}
-        _register(planes, {**entry, **link})
-    for entry in _entries(ophys.get("ImageSegmentation") or {}, "plane_segmentations"):
-        plane = entry.pop("imaging_plane", None)
-        link = {} if plane is None else {"imaging_plane_metadata_key": _key_of(planes, plane)}
-        _register(segmentations, {**entry, **link}, keys_by_name.get(entry["name"]))
-    responses = [ophys.get(block) or {} for block in ("RoiResponses", *_SERIES_CONTAINERS)]
-    kept = {name: block for name, block in ophys.items() if name not in _LIST_BLOCKS}
-    translated["Devices"] = devices
-    translated["Ophys"] = {
-        **kept,
-        "ImagingPlanes": planes,
-        "PlaneSegmentations": segmentations,
-        "RoiResponses": _without_equal_names(_by_segmentation(responses, keys_by_name)),
-        "SegmentationImages": _by_segmentation([ophys.get("SegmentationImages") or {}], keys_by_name),
+    ophys = dict(translated["Ophys"])
+    ours, in_dictionaries = _blocks(stated), _blocks(translated)
+    keys = _keys_by_name(ours, in_dictionaries)
+    _add_main_table(keys["PlaneSegmentations"], ours, in_dictionaries, _table_names(ophys), segmentation_name)
+    in_lists = _listed_blocks(ophys, keys, _keys_by_name(in_dictionaries), placeholders)
+    in_dictionaries["SegmentationImages"] = {
+        table: images
+        for table, images in in_dictionaries["SegmentationImages"].items()
+        if isinstance(images, Mapping) and keys["PlaneSegmentations"].get(table, table) == table
     }
+    _drop_boilerplate(in_lists, ours)
+    _let_dff_have_a_name_of_its_own(in_lists["RoiResponses"], ours["RoiResponses"])
+    base, edits = (in_dictionaries, in_lists) if lists_win else (in_lists, in_dictionaries)
+    merged = {block: _merged(base[block], edits[block], depth) for block, depth in _DEPTHS.items()}
+    translated["Devices"] = merged.pop("Devices")
+    kept = {name: block for name, block in ophys.items() if name not in (*_LIST_BLOCKS, *_DEVICE_LISTS)}
+    translated["Ophys"] = {**kept, **merged}
     return translated
 
 
-def to_lists(metadata: Mapping[str, Any], placeholders: Mapping[str, Any]) -> dict[str, Any]:
+def to_lists(metadata: Mapping[str, Any], placeholders: Placeholders) -> dict[str, Any]:
     """Translate dictionary-based ophys metadata to the list-based format.
 
     Parameters
     ----------
     metadata : mapping
-        The whole metadata; it is not changed.
-    placeholders : mapping
-        Fields of an imaging plane that the list-based format demands, for those that are not stated.
+        The whole metadata, in which every device, imaging plane and table of ROIs has a name; it is not changed.
+    placeholders : Placeholders
+        What the list-based format demands of an imaging plane, for what is not stated.
 
     Returns
     -------
@@ -97,106 +151,266 @@ def to_lists(metadata: Mapping[str, Any], placeholders: Mapping[str, Any]) -> di
         The metadata with the list-based blocks of ``Ophys``.
     """
     translated = deepcopy(dict(metadata))
-    ophys = translated.pop("Ophys", {})
-    devices = translated.pop("Devices", {})
-    planes = ophys.get("ImagingPlanes", {})
-    segmentations = ophys.get("PlaneSegmentations", {})
-    plane_names = {key: entry["name"] for key, entry in planes.items()}
-    device_names = {key: entry["name"] for key, entry in devices.items()}
-    first_plane = next(iter(plane_names.values()), "ImagingPlane")
-    names = {key: entry["name"] for key, entry in segmentations.items()}
-    responses = ophys.get("RoiResponses", {})
+    blocks = _blocks(translated)
+    device_names, plane_names, table_names = (_names(blocks[block]) for block in _NAMED_BLOCKS)
+    devices = list(blocks["Devices"].values())
+    planes = [_listed_plane(entry, device_names, placeholders) for entry in blocks["ImagingPlanes"].values()]
+    if any(entry.get("device_metadata_key") is None for entry in blocks["ImagingPlanes"].values()):
+        devices.append(dict(placeholders.device))
+    tables = [
+        _relinked(entry, "imaging_plane_metadata_key", "imaging_plane", plane_names)
+        for entry in blocks["PlaneSegmentations"].values()
+    ]
+    images = {table_names.get(key, key): entries for key, entries in blocks["SegmentationImages"].items()}
+    translated.pop("Devices", None)
     translated["Ophys"] = {
-        "Device": list(devices.values()) or [{"name": placeholders["device"]}],
-        "ImagingPlane": [_listed_plane(entry, device_names, placeholders) for entry in planes.values()],
-        "ImageSegmentation": {
-            "name": "ImageSegmentation",
-            "plane_segmentations": [
-                _listed_segmentation(entry, plane_names, first_plane) for entry in segmentations.values()
-            ],
-        },
-        "Fluorescence": {"name": "Fluorescence", **_series(responses, names, dff=False)},
-        "DfOverF": {"name": "DfOverF", **_series(responses, names, dff=True)},
+        **{name: block for name, block in (translated.get("Ophys") or {}).items() if name not in _DEPTHS},
+        "Device": devices,
+        "ImagingPlane": planes,
+        "ImageSegmentation": {"name": "ImageSegmentation", "plane_segmentations": tables},
+        "Fluorescence": {"name": "Fluorescence", **_series(blocks["RoiResponses"], table_names, dff=False)},
+        "DfOverF": {"name": "DfOverF", **_series(blocks["RoiResponses"], table_names, dff=True)},
         "SegmentationImages": {
             "name": "SegmentationImages",
             "description": "The summary images of the segmentation.",
-            **{names.get(key, key): images for key, images in ophys.get("SegmentationImages", {}).items()},
+            **images,
         },
     }
     return translated
 
 
-def _entries(container: Mapping[str, Any], block: str) -> list[dict[str, Any]]:
+# Keys and names
+
+
+def _blocks(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the dictionary-based blocks of metadata, empty ones for those that are not there."""
+    ophys = metadata.get("Ophys")
+    found = {**(ophys if isinstance(ophys, Mapping) else {}), "Devices": metadata.get("Devices")}
+    return {block: dict(found[block]) if isinstance(found.get(block), Mapping) else {} for block in _DEPTHS}
+
+
+def _names(entries: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of the entries that have one, by key."""
+    return {key: entry["name"] for key, entry in entries.items() if isinstance(entry, Mapping) and entry.get("name")}
+
+
+def _keys_by_name(*sources: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """Return the key of each name, by block; the last source that has the name decides."""
+    return {
+        block: {name: key for source in sources for key, name in _names(source[block]).items()}
+        for block in _NAMED_BLOCKS
+    }
+
+
+def _add_main_table(
+    keys: dict[str, str],
+    ours: Mapping[str, Mapping[str, Any]],
+    in_dictionaries: Mapping[str, Mapping[str, Any]],
+    listed: list[str],
+    segmentation_name: str | None,
+) -> None:
+    """Decide which of the listed tables of ROIs is the caller's main one.
+
+    It is the one of the name that the caller gave, or else of the name that the caller states, or else, as in
+    NeuroConv, the first of a list that was written without what the caller states.
+    """
+    main = next(iter(ours["PlaneSegmentations"]), None)
+    if main is None:
+        return
+    if segmentation_name is not None:
+        if segmentation_name in listed:
+            for name in [name for name, key in keys.items() if key == main]:
+                del keys[name]
+        keys[segmentation_name] = main
+    elif listed and main not in in_dictionaries["PlaneSegmentations"] and main not in map(keys.get, listed):
+        keys.setdefault(listed[0], main)
+
+
+def _table_names(ophys: Mapping[str, Any]) -> list[str]:
+    return [entry["name"] for entry in _entries(ophys, "ImageSegmentation", "plane_segmentations")]
+
+
+# From lists
+
+
+def _listed_blocks(
+    ophys: Mapping[str, Any],
+    keys: Mapping[str, Mapping[str, str]],
+    in_dictionaries: Mapping[str, Mapping[str, str]],
+    placeholders: Placeholders,
+) -> dict[str, dict[str, Any]]:
+    """Return what stands in lists, as dictionary-based blocks."""
+    devices = [device for block in _DEVICE_LISTS for device in _entries(ophys, block)]
+    planes = _entries(ophys, "ImagingPlane")
+    tables = _entries(ophys, "ImageSegmentation", "plane_segmentations")
+    _check_device_references(planes, devices, in_dictionaries["Devices"], placeholders)
+    _check_plane_references(tables, planes, in_dictionaries["ImagingPlanes"])
+    # A plane may name a device of which nothing else is said.
+    named = [{"name": plane["device"]} for plane in planes if plane.get("device") is not None]
+    planes = [_without_placeholder_channel(plane, placeholders.channel) for plane in planes]
+    planes = [_relinked(plane, "device", "device_metadata_key", keys["Devices"]) for plane in planes]
+    tables = [
+        _relinked(table, "imaging_plane", "imaging_plane_metadata_key", keys["ImagingPlanes"]) for table in tables
+    ]
+    table_keys = keys["PlaneSegmentations"]
+    images = ophys.get("SegmentationImages") or {}
+    listed_images = {table: entries for table, entries in images.items() if table_keys.get(table, table) != table}
+    return {
+        "Devices": _keyed([*named, *devices], keys["Devices"]),
+        "ImagingPlanes": _keyed(planes, keys["ImagingPlanes"]),
+        "PlaneSegmentations": _keyed(tables, table_keys),
+        "RoiResponses": _by_table([ophys.get(container) for container in _SERIES_CONTAINERS], table_keys),
+        "SegmentationImages": _by_table([listed_images], table_keys),
+    }
+
+
+def _entries(ophys: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
     """Return copies of the entries of a list; each has a name, by which others refer to it."""
-    entries = container.get(block) or []
-    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) and "name" in entry for entry in entries):
+    entries: Any = ophys
+    for step in path:
+        entries = entries.get(step) if isinstance(entries, Mapping) else None
+    place = "metadata['Ophys']" + "".join(f"['{step}']" for step in path)
+    if entries is not None and not isinstance(entries, list | tuple):
+        message = f"{place} is {entries!r}; expected a list of entries, each with a 'name'."
+        raise ValueError(message)
+    listed = list(entries or [])
+    nameless = next((index for index, entry in enumerate(listed) if not _has_name(entry)), None)
+    if nameless is not None:
         message = (
-            f"'{block}' in metadata['Ophys'] must be a list of entries that each have a 'name'; found {entries!r}."
+            f"{place}[{nameless}] has no 'name', by which list-based metadata knows its entries; found "
+            f"{listed[nameless]!r}. Give it one."
         )
         raise ValueError(message)
-    return [dict(entry) for entry in entries]
+    return [dict(entry) for entry in listed]
 
 
-def _key_of(entries: Mapping[str, Any], name: str) -> str:
-    """Return the key of the entry of that name; where none is, the name."""
-    return next((key for key, entry in entries.items() if entry and entry.get("name") == name), name)
+def _has_name(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
 
 
-def _register(entries: dict[str, Any], entry: Mapping[str, Any], key: str | None = None) -> str:
-    """Merge an entry into the one under `key`, or of its name, or else add it; return its key."""
-    key = key or _key_of(entries, entry["name"])
-    entries[key] = {**(entries.get(key) or {}), **entry}
-    return key
+def _check_device_references(
+    planes: list[dict[str, Any]],
+    devices: list[dict[str, Any]],
+    in_dictionaries: Mapping[str, str],
+    placeholders: Placeholders,
+) -> None:
+    """Refuse a plane that still names the placeholder of a device after that was given another name."""
+    stand_in = placeholders.device["name"]
+    names = [device["name"] for device in devices]
+    for index, plane in enumerate(planes):
+        if plane.get("device") == stand_in and names and stand_in not in {*names, *in_dictionaries}:
+            raise ValueError(_missing(f"['ImagingPlane'][{index}]['device']", stand_in, "['Device']", names))
 
 
-def _by_segmentation(blocks: list[Mapping[str, Any]], keys_by_name: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Merge entries keyed by table of ROIs (its key or its name), then by trace or image; later ones win."""
+def _check_plane_references(
+    tables: list[dict[str, Any]], planes: list[dict[str, Any]], in_dictionaries: Mapping[str, str]
+) -> None:
+    """Refuse a table of ROIs on a plane that is not there, as after the plane was given another name."""
+    names = [plane["name"] for plane in planes]
+    for index, table in enumerate(tables):
+        plane = table.get("imaging_plane")
+        if plane is not None and names and plane not in {*names, *in_dictionaries}:
+            place = f"['ImageSegmentation']['plane_segmentations'][{index}]['imaging_plane']"
+            raise ValueError(_missing(place, plane, "['ImagingPlane']", names))
+
+
+def _missing(place: str, name: str, block: str, names: list[str]) -> str:
+    return (
+        f"metadata['Ophys']{place} is '{name}', but no entry of metadata['Ophys']{block} has that name; its entries "
+        f"are: {', '.join(names)}. Write the same name in both."
+    )
+
+
+def _keyed(entries: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str, Any]:
+    """Return entries by key; what is said twice of one name is merged."""
+    keyed: dict[str, Any] = {}
+    for entry in entries:
+        key = keys.get(entry["name"], entry["name"])
+        keyed[key] = {**keyed.get(key, {}), **entry}
+    return keyed
+
+
+def _relinked(entry: Mapping[str, Any], link: str, new_link: str, translation: Mapping[str, str]) -> dict[str, Any]:
+    """Return an entry with a link of the other format."""
+    others = {field: value for field, value in entry.items() if field != link}
+    target = entry.get(link)
+    return others if target is None else {**others, new_link: translation.get(target, target)}
+
+
+def _by_table(containers: list[Any], keys: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Merge containers of entries by table of ROIs, then by trace or image."""
     merged: dict[str, dict[str, Any]] = {}
-    for block in blocks:
-        for table, entries in block.items():
-            if not isinstance(entries, Mapping):
-                continue  # the container's own name
-            known = merged.setdefault(keys_by_name.get(table, table), {})
-            for name, fields in entries.items():
-                known[name] = {**(known.get(name) or {}), **fields} if isinstance(fields, Mapping) else fields
+    for container in containers:
+        for table, entries in (container or {}).items():
+            if isinstance(entries, Mapping):  # the others are the container's own fields
+                merged.setdefault(keys.get(table, table), {}).update(entries)
     return merged
 
 
-def _without_equal_names(responses: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Take away the name of a trace that another of its table has, so that it gets its own.
+def _without_placeholder_channel(plane: Mapping[str, Any], placeholder: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop the placeholder where another channel is stated beside it: converters add to lists, they replace nothing."""
+    channels = plane.get("optical_channel")
+    if not isinstance(channels, list | tuple):
+        return dict(plane)
+    known = [channel for channel in channels if not _is_equal(channel, placeholder)]
+    return {**plane, "optical_channel": known or list(channels)}
 
-    NeuroConv's older defaults name dF/F like the raw trace, since it stands in a container of its own there.
+
+def _is_equal(value: Any, other: Any) -> bool:
+    """Compare values, where NaN, and the null that JSON makes of it, equals NaN."""
+    if isinstance(value, Mapping) and isinstance(other, Mapping):
+        return value.keys() == other.keys() and all(_is_equal(value[key], other[key]) for key in value)
+    unknown = isinstance(other, float) and math.isnan(other)
+    return value is None or value != value if unknown else bool(value == other)  # noqa: PLR0124
+
+
+def _drop_boilerplate(in_lists: dict[str, dict[str, Any]], ours: Mapping[str, Mapping[str, Any]]) -> None:
+    """Drop what NeuroConv's lists describe of every table, where the caller has no such trace or image."""
+    for block, boilerplate in _BOILERPLATE.items():
+        for table in ours["PlaneSegmentations"]:
+            known = ours[block].get(table, {})
+            entries = in_lists[block].pop(table, {})
+            wanted = {name: entry for name, entry in entries.items() if name in known or name not in boilerplate}
+            if wanted:
+                in_lists[block][table] = wanted
+
+
+def _let_dff_have_a_name_of_its_own(responses: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+    """Take away the name of the trace of ΔF/F where another trace of its table has it.
+
+    NeuroConv's lists name it like the raw trace, since it stands in a container of its own there.
     """
-    for traces in responses.values():
-        taken: set[Any] = set()
-        for fields in traces.values():
-            if isinstance(fields, dict) and fields.get("name") in taken:
-                del fields["name"]
-            elif isinstance(fields, dict) and "name" in fields:
-                taken.add(fields["name"])
-    return responses
+    for table, traces in responses.items():
+        names = {**_names(ours.get(table, {})), **_names(traces)}
+        if names.pop(_DFF, None) in names.values() and _has_name(traces.get(_DFF)):
+            traces[_DFF] = {field: value for field, value in traces[_DFF].items() if field != "name"}
+
+
+def _merged(base: Any, edits: Any, depth: int) -> Any:
+    """Merge entries field by field; a field that is None states nothing."""
+    if not isinstance(base, Mapping) or not isinstance(edits, Mapping):
+        return edits
+    if depth == 0:
+        return {**base, **{field: value for field, value in edits.items() if value is not None or field not in base}}
+    both = {key: _merged(base[key], edits[key], depth - 1) if key in base else edits[key] for key in edits}
+    return {**base, **both}
+
+
+# To lists
 
 
 def _listed_plane(
-    entry: Mapping[str, Any], device_names: Mapping[str, str], placeholders: Mapping[str, Any]
+    entry: Mapping[str, Any], device_names: Mapping[str, str], placeholders: Placeholders
 ) -> dict[str, Any]:
-    fields = {key: value for key, value in placeholders.items() if key != "device"}
-    plane = {**fields, **entry}
-    device_key = plane.pop("device_metadata_key", None)
-    return {**plane, "device": device_names.get(device_key, placeholders["device"])}
+    plane = _relinked(entry, "device_metadata_key", "device", device_names)
+    unknown = {**placeholders.plane, "optical_channel": [dict(placeholders.channel)]}
+    return {**unknown, "device": placeholders.device["name"], **plane}
 
 
-def _listed_segmentation(entry: Mapping[str, Any], plane_names: Mapping[str, str], first_plane: str) -> dict[str, Any]:
-    segmentation = dict(entry)
-    plane_key = segmentation.pop("imaging_plane_metadata_key", None)
-    return {**segmentation, "imaging_plane": plane_names.get(plane_key, first_plane)}
-
-
-def _series(
-    responses: Mapping[str, Mapping[str, Any]], names: Mapping[str, str], *, dff: bool
-) -> dict[str, dict[str, Any]]:
+def _series(responses: Mapping[str, Any], table_names: Mapping[str, str], *, dff: bool) -> dict[str, dict[str, Any]]:
+    """Return the traces of ΔF/F, or the others, by the name of their table."""
     chosen = {
-        names.get(key, key): {trace: entry for trace, entry in traces.items() if (trace == _DFF) is dff}
+        table_names.get(key, key): {trace: entry for trace, entry in traces.items() if (trace == _DFF) is dff}
         for key, traces in responses.items()
     }
-    return {name: traces for name, traces in chosen.items() if traces}
+    return {table: traces for table, traces in chosen.items() if traces}

@@ -267,7 +267,7 @@ def ophys_metadata_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     The definitions stand under ``Ophys/definitions``, by the names that NeuroConv's own have, so that the schemas
     of several interfaces merge into one.
     """
-    definitions = {name: _entry_schema(model) for name, model in _ENTRY_MODELS.items()}
+    definitions = {name: entry_schema(model) for name, model in _ENTRY_MODELS.items()}
     for name in ("RoiResponsesEntry", "SegmentationImagesEntry"):
         entry = definitions[name]
         del entry["type"]  # an object, or null for a trace or an image that is to be left out
@@ -285,7 +285,7 @@ def ophys_metadata_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     return properties, definitions
 
 
-def _entry_schema(model: type[BaseModel]) -> dict[str, Any]:
+def entry_schema(model: type[BaseModel]) -> dict[str, Any]:
     """Return the schema of an entry, open to fields that other interfaces may state."""
     schema = model.model_json_schema()
     shared = schema.pop("$defs", {})
@@ -298,7 +298,7 @@ def _mergeable(schema: Any, shared: Mapping[str, Any]) -> Any:
     """Return a schema that NeuroConv can merge with those of other interfaces: no references, no lists of schemas.
 
     A converter merges lists of mappings by their ``name``, which schemas do not have. So the alternative "or null"
-    is left out; NeuroConv's own schemas have none either.
+    is left out, as in NeuroConv's own schemas, except of numbers: a NaN that went through JSON is null.
     """
     if isinstance(schema, list):
         return [_mergeable(item, shared) for item in schema]
@@ -309,4 +309,6 @@ def _mergeable(schema: Any, shared: Mapping[str, Any]) -> Any:
     alternatives = [alternative for alternative in schema.get("anyOf", []) if alternative != {"type": "null"}]
     if len(alternatives) == 1:
         schema = {**{key: value for key, value in schema.items() if key != "anyOf"}, **alternatives[0]}
+        if schema.get("type") == "number":
+            schema["type"] = ["number", "null"]
     return {key: _mergeable(value, shared) for key, value in schema.items() if not (key == "default" and value is None)}

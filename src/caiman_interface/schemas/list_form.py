@@ -1,0 +1,138 @@
+"""The JSON schema of list-based metadata, from which NWB GUIDE makes its forms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from .metadata import (
+    ImagingPlaneEntry,
+    PlaneSegmentationEntry,
+    RoiResponseEntry,
+    SegmentationImageEntry,
+    entry_schema,
+)
+
+# The tables of ROIs, and the traces and images of each, for which NeuroConv's own schema has a place.
+_TABLES = "^(?!(name|description)$)[a-zA-Z0-9]+$"
+_ENTRIES = "^[a-zA-Z0-9]+$"
+
+
+class DeviceEntry(BaseModel):
+    """A microscope."""
+
+    name: str | None = Field(
+        default=None,
+        title="Name",
+        description="Name of the microscope in the NWB file. Imaging planes refer to it by this name.",
+        examples=["Microscope"],
+        json_schema_extra={"pattern": "^[^/:]+$"},
+    )
+    description: str | None = Field(
+        default=None,
+        title="Description",
+        description="What kind of microscope it is, with which objective and detectors.",
+        examples=["Two-photon microscope with a resonant scanner and a 16x objective"],
+    )
+    serial_number: str | None = Field(
+        default=None, title="Serial number", description="Serial number of the microscope.", examples=["A1234"]
+    )
+
+
+def list_metadata_schema(tables: Iterable[str]) -> dict[str, Any]:
+    """Return the JSON schema (draft 07) of ``metadata["Ophys"]`` in lists.
+
+    It has the shape of NeuroConv 0.9's own, so that the schemas of several interfaces merge into one. Every property
+    can be filled in by a person, since NWB GUIDE demands all of them.
+
+    Parameters
+    ----------
+    tables : iterable of str
+        The names of the tables of ROIs.
+    """
+    other_names = [re.escape(table) for table in tables if not re.fullmatch(_TABLES, table)]
+    patterns = [_TABLES, f"^({'|'.join(other_names)})$"] if other_names else [_TABLES]
+    planes = _with_link(ImagingPlaneEntry, "device_metadata_key", "device", "Device", "Name of its microscope.")
+    segmentations = _with_link(
+        PlaneSegmentationEntry,
+        "imaging_plane_metadata_key",
+        "imaging_plane",
+        "Imaging plane",
+        "Name of the imaging plane of these ROIs.",
+    )
+    properties = {
+        "Device": _listed("Microscopes", "The microscopes.", _entry(DeviceEntry)),
+        # NeuroConv states the fields of a plane here, not below "items", and NWB GUIDE moves them there.
+        "ImagingPlane": {**planes, "type": "array", **_texts("Imaging planes", "The planes or volumes imaged.")},
+        "ImageSegmentation": _container(
+            "ImageSegmentation",
+            "Tables of ROIs",
+            {"plane_segmentations": _listed("Tables of ROIs", "The tables of ROIs, in their order.", segmentations)},
+        ),
+        "Fluorescence": _by_table("Fluorescence", "Traces", RoiResponseEntry, patterns),
+        "DfOverF": _by_table("DfOverF", "Traces of dF/F", RoiResponseEntry, patterns),
+        "SegmentationImages": _by_table("SegmentationImages", "Images of the frame", SegmentationImageEntry, patterns),
+    }
+    properties["SegmentationImages"]["properties"]["description"] = {
+        "type": "string",
+        **_texts("Description", "What the images are."),
+    }
+    return {
+        "type": "object",
+        **_texts("Optical physiology", "The microscope, what was imaged, and what CaImAn found there."),
+        "properties": properties,
+        "required": [],
+        # Dictionary-based metadata passes too; the interface checks both.
+        "additionalProperties": True,
+    }
+
+
+def _texts(title: str, description: str) -> dict[str, str]:
+    return {"title": title, "description": description}
+
+
+def _entry(model: type[BaseModel]) -> dict[str, Any]:
+    schema: dict[str, Any] = _with_single_types(entry_schema(model))
+    return {**schema, "required": ["name"]}
+
+
+def _with_single_types(schema: Any) -> Any:
+    """Return a schema in which a number is no null too: NWB GUIDE shows fields of one type only, and undoes nulls."""
+    if isinstance(schema, list):
+        return [_with_single_types(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    single = {key: _with_single_types(value) for key, value in schema.items()}
+    return {**single, "type": "number"} if schema.get("type") == ["number", "null"] else single
+
+
+def _with_link(model: type[BaseModel], link: str, listed_link: str, title: str, description: str) -> dict[str, Any]:
+    """Return the schema of an entry that refers to another by name."""
+    schema = _entry(model)
+    del schema["properties"][link]
+    schema["properties"][listed_link] = {"type": "string", **_texts(title, description)}
+    return schema
+
+
+def _listed(title: str, description: str, entry: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", **_texts(title, description), "items": entry}
+
+
+def _container(name: str, title: str, properties: dict[str, Any]) -> dict[str, Any]:
+    described = {"type": "string", "default": name, **_texts("Name", f"Name of the container; always '{name}'.")}
+    return {
+        "type": "object",
+        "title": title,
+        "properties": {"name": described, **properties},
+        "required": ["name"],
+        "additionalProperties": True,
+    }
+
+
+def _by_table(name: str, title: str, model: type[BaseModel], patterns: list[str]) -> dict[str, Any]:
+    """Return the schema of a container of entries by table of ROIs, then by trace or image."""
+    entries = {"type": "object", "patternProperties": {_ENTRIES: _with_single_types(entry_schema(model))}}
+    return {**_container(name, title, {}), "patternProperties": dict.fromkeys(patterns, entries)}
