@@ -51,6 +51,9 @@ def analysis() -> Callable[..., Analysis]:
         rng = np.random.default_rng(1)
         defaults: dict[str, Any] = {
             "name": "made-up.hdf5",
+            "method": "CNMF",
+            "is_one_photon": False,
+            "evaluation": "evaluated",
             "frame_shape": (6, 8),
             "num_frames": 50,
             "sampling_frequency": 10.0,

@@ -46,7 +46,8 @@ def test_the_nwb_file_gives_the_same_as_the_caiman_file(caiman_files, nwb_of, na
     before = read_report_data(caiman_files[name])
     after = read_report_data(nwb_of(name, **options))
     one, other = before.analysis, after.analysis
-    assert one.frame_shape == other.frame_shape
+    for fact in ("method", "is_one_photon", "evaluation", "frame_shape"):
+        assert getattr(one, fact) == getattr(other, fact)
     assert (one.num_frames, one.sampling_frequency) == (other.num_frames, other.sampling_frequency)
     assert np.array_equal(one.ids, other.ids)
     assert (one.accepted is None) == (other.accepted is None)

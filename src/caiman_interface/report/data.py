@@ -83,6 +83,11 @@ class Analysis:
     ----------
     name : str
         Name of the file.
+    method, evaluation : str or None
+        What the analysis was: "CNMF", "CNMF-E" or "OnACID"; "evaluated", "selected" or "not evaluated". None where
+        an NWB file does not say.
+    is_one_photon : bool or None
+        Whether it was set up for one-photon imaging.
     frame_shape : tuple of int
         (rows, columns[, planes]).
     num_frames : int or None
@@ -102,12 +107,15 @@ class Analysis:
     raw, denoised : TraceSource or None
         The traces of all components.
     parameters : dict of dict
-        CaImAn's parameters, group → name → plain value. What the analysis was is in the group ``analysis``.
+        CaImAn's parameters, group → name → plain value.
     discarded : Discarded or None
         The components that were set aside.
     """
 
     name: str
+    method: str | None
+    is_one_photon: bool | None
+    evaluation: str | None
     frame_shape: tuple[int, ...]
     num_frames: int | None
     sampling_frequency: float | None

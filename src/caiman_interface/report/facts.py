@@ -22,10 +22,9 @@ _TOLD_OF_CORR_PNR = ("init", ("min_corr", "min_pnr"))
 
 def facts_line(analysis: Analysis) -> str:
     """Say in one line what was recorded and analysed."""
-    method = analysis.parameter("analysis", "method")
-    photons = {True: "one-photon", False: "two-photon"}.get(analysis.parameter("analysis", "one_photon"))
+    photons = {True: "one-photon", False: "two-photon", None: ""}[analysis.is_one_photon]
     version = analysis.parameter("data", "caiman_version")
-    caiman = " ".join(part for part in ("CaImAn", version, method) if part)
+    caiman = " ".join(part for part in ("CaImAn", version, analysis.method) if part)
     return "   ·   ".join(part for part in (caiman, photons, frame_text(analysis), time_text(analysis)) if part)
 
 

@@ -40,6 +40,9 @@ def analysis_of(results: CaimanResults) -> Analysis:
     discarded = results.discarded
     return Analysis(
         name=results.file_path.name,
+        method=results.method,
+        is_one_photon=results.is_one_photon,
+        evaluation=acceptance.verdict,
         frame_shape=results.frame_shape,
         num_frames=results.num_frames,
         sampling_frequency=results.sampling_frequency,
@@ -66,15 +69,8 @@ def _metrics(components: Components) -> dict[str, NDArray[Any]]:
 
 
 def _parameters(results: CaimanResults) -> dict[str, dict[str, Any]]:
-    analysis = {
-        "method": results.method,
-        "one_photon": results.is_one_photon,
-        "evaluation": results.components.acceptance.verdict,
-        "frame_shape": results.frame_shape,
-        "mmap_file": results.memory_map,
-    }
-    groups = {"analysis": analysis, **results.parameters.stored}
-    return {group: {name: _plain(value) for name, value in parameters.items()} for group, parameters in groups.items()}
+    stored = results.parameters.stored
+    return {group: {name: _plain(value) for name, value in parameters.items()} for group, parameters in stored.items()}
 
 
 def _plain(value: Any) -> Any:

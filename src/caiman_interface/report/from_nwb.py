@@ -23,6 +23,7 @@ _OTHER_TABLES = ("Background", "Discarded")
 _METRICS = ("snr", "r_values", "cnn_preds")
 _IMAGES = {"correlation": "correlation_image", "mean": "mean_image", "baseline": "baseline_image"}
 _SERIES = {"raw": "RoiResponseSeries", "denoised": "Denoised"}
+_FACTS = "analysis"  # the group of CaimanParameters that says what the analysis was
 _SPARSE_MASKS = ("pixel_mask", "voxel_mask")
 _IMAGE_BLOCK_BYTES = 100_000_000
 
@@ -74,6 +75,7 @@ def _analysis(file: h5py.File, file_path: Path, table: h5py.Group) -> Analysis:
     processing = file["processing"]
     ending = _own_name(table).partition(_TABLE)[2]
     parameters = _parameters(_of_type(processing, "DynamicTable"), ending)
+    facts = parameters.pop(_FACTS, {})
     images = _images(list(_of_type(processing, "GrayscaleImage")), ending)
     pixels = _pixels(table, file_path)
     series = {_own_name(group): group for group in _of_type(processing, "RoiResponseSeries")}
@@ -83,7 +85,10 @@ def _analysis(file: h5py.File, file_path: Path, table: h5py.Group) -> Analysis:
     discarded = table.parent.get(f"Discarded{_TABLE}{ending}")
     return Analysis(
         name=file_path.name,
-        frame_shape=_frame_shape(parameters, images, pixels),
+        method=facts.get("method"),
+        is_one_photon=facts.get("one_photon"),
+        evaluation=facts.get("evaluation"),
+        frame_shape=_frame_shape(facts.get("frame_shape"), images, pixels),
         num_frames=None if clock is None else int(clock["data"].shape[0]),
         sampling_frequency=_rate(clock, parameters),
         ids=np.asarray(table["id"][()], dtype=np.int64),
@@ -214,11 +219,8 @@ def _image_masks(dataset: h5py.Dataset) -> PixelTable:
     )
 
 
-def _frame_shape(
-    parameters: Mapping[str, Mapping[str, Any]], images: Mapping[str, NDArray[Any]], pixels: PixelTable
-) -> tuple[int, ...]:
+def _frame_shape(written: list[int] | None, images: Mapping[str, NDArray[Any]], pixels: PixelTable) -> tuple[int, ...]:
     """Return the frame's shape: as it was written, or else that of an image, or as far as the masks reach."""
-    written = parameters.get("analysis", {}).get("frame_shape")
     if written is not None:
         return tuple(int(length) for length in written)
     if images:

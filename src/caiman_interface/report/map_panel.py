@@ -75,7 +75,7 @@ def look_of(analysis: Analysis, position: int) -> Look:
 def tally(analysis: Analysis) -> list[tuple[Look, int]]:
     """Return how many components there are of each kind."""
     counts = [(look, int(np.count_nonzero(members))) for look, members in kinds(analysis)]
-    if analysis.parameter("analysis", "evaluation") == "selected":
+    if analysis.evaluation == "selected":
         counts = [(look, count) for look, count in counts if look is not REJECTED]  # they have been removed
     if analysis.discarded is not None:
         counts.append((DISCARDED, analysis.discarded.count))
