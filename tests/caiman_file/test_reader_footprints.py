@@ -61,7 +61,7 @@ def drawings(draw: st.DrawFn) -> Drawing:
     return Drawing(frame_shape, columns)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(drawing=drawings(), data_type=st.sampled_from(["<f4", "<f8", ">f8"]), index_type=st.sampled_from(["i4", "i8"]))
 def test_sparse_footprints(
     write_caiman_file: Callable[..., Path], drawing: Drawing, data_type: str, index_type: str

@@ -8,7 +8,7 @@ from release 1.9.9 on and scalar datasets before, and a sparse matrix is a group
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -49,7 +49,7 @@ class FileGroup:
     def names(self) -> list[str]:
         """Return the names of the members."""
         with reading(self._group, self.file_path, self.place()):
-            return list(self._group)
+            return [str(name) for name in self._group]
 
     def values(self) -> dict[str, Any]:
         """Read all members as plain Python, see `read_mapping`."""
@@ -71,6 +71,8 @@ class FileGroup:
             if name not in self._group:
                 return None
             node = self._group[name]
+            if isinstance(node, h5py.Dataset):
+                _ = node.dtype  # one that numpy does not know fails here
             return None if is_absent(node, ndim=ndim) else node
 
     def subgroup(self, name: str) -> FileGroup | None:
@@ -127,7 +129,9 @@ def reading(node: Node, file_path: Path, place: str) -> Iterator[None]:
     try:
         if node:
             yield
-    except (KeyError, OSError, RuntimeError) as error:
+    except CaimanFileError:
+        raise
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         if node:
             raise CaimanFileError(
                 file_path,
@@ -229,11 +233,11 @@ def _number(text: str) -> float:
 
 def read_value(node: Any) -> Any:
     """Read one value as plain Python: None, bool, int, float, str, a numeric array, a list of str or a dict."""
-    if is_absent(node):
-        return None
-    if isinstance(node, h5py.Group):
-        return read_mapping(node)
     value = node[()] if isinstance(node, h5py.Dataset) else node
+    if is_absent(value):
+        return None
+    if isinstance(value, h5py.Group):
+        return read_mapping(value)
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "OSU":
             return [text_of(item) for item in value.ravel()]
@@ -245,5 +249,5 @@ def read_value(node: Any) -> Any:
 
 def read_mapping(group: h5py.Group) -> dict[str, Any]:
     """Read a group of parameters: its datasets, its subgroups and its attributes (text from 1.9.9 on)."""
-    members: Mapping[str, Any] = {**dict(group.attrs.items()), **dict(group.items())}
+    members = {**dict(group.attrs), **{name: group[name] for name in group}}
     return {name: read_value(members[name]) for name in sorted(members)}

@@ -150,11 +150,11 @@ class Footprints:
         weights = matrix.data.astype(np.float64)
         owner = np.repeat(np.arange(count), np.diff(matrix.indptr))
         mass = np.bincount(owner, weights=weights, minlength=count)
-        moments = [
-            np.bincount(owner, weights=weights * axis, minlength=count)
-            for axis in _unravel(matrix.indices, self.frame_shape)
-        ]
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            moments = [
+                np.bincount(owner, weights=weights * axis, minlength=count)
+                for axis in _unravel(matrix.indices, self.frame_shape)
+            ]
             return np.stack(moments, axis=1) / mass[:, np.newaxis]
 
 

@@ -142,10 +142,11 @@ class SumRows:
         """Read the same block of both and add them."""
         total: NDArray[Any] = self._first.read(rows, start, stop)
         other = self._second.read(rows, start, stop)
-        if total.dtype == self.dtype:
-            total += other
-            return total
-        return np.asarray(total + other)
+        with np.errstate(invalid="ignore", over="ignore"):  # of infinite values the sum is what it is
+            if total.dtype == self.dtype:
+                total += other
+                return total
+            return np.asarray(total + other)
 
 
 class Trace:
