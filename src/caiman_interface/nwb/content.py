@@ -148,6 +148,7 @@ class _Writer:
         components = self._results.components
         chosen = self._selection.components
         columns = {**component_columns(self._results, chosen), **self._selection.columns}
+        traces = {**components.traces, **components.dff_deconvolution}
         return self._rois(
             self._key,
             footprints=components.footprints.select(chosen),
@@ -155,7 +156,7 @@ class _Writer:
             roi_names=[str(component) for component in chosen],
             columns=self._wanted(columns),
             mask_type=self._mask_type or "pixel",
-            traces={name: trace.select(frames=self._frames, rois=chosen) for name, trace in components.traces.items()},
+            traces={name: trace.select(frames=self._frames, rois=chosen) for name, trace in traces.items()},
         )
 
     def _background(self) -> Iterator[_Part]:

@@ -114,7 +114,7 @@ def parameter_rows(results: CaimanResults) -> Iterator[ParameterRow]:
         "one_photon": results.is_one_photon,
         "evaluation": results.components.acceptance.verdict,
         "frame_shape": list(results.frame_shape),
-        "mmap_file": results.memory_map,
+        **results.settings,
     }
     groups = {_ANALYSIS: analysis, **results.parameters.stored}
     for group, parameters in groups.items():

@@ -89,7 +89,7 @@ def add_table(
 def component_columns(results: CaimanResults, positions: NDArray[np.intp]) -> dict[str, Column]:
     """Return the columns of the components at `positions`: what CaImAn computed of each, and nothing else."""
     components = results.components
-    whole: dict[str, NDArray[Any]] = {}
+    whole: dict[str, NDArray[Any]] = dict(components.hand_picked)
     if components.acceptance.verdict != "not evaluated":
         whole["is_accepted"] = components.acceptance.mask(components.count)
     if results.frame_added is not None:

@@ -53,6 +53,17 @@ TRACES = {
         "a.u.",
         "Deconvolved neural activity of each component: CaImAn's S, in arbitrary units; it does not count spikes.",
     ),
+    "dff_denoised": SeriesText(
+        "DfOverFDenoised",
+        "n.a.",
+        "Denoised dF/F of each component: CaImAn's F_dff_dec (deconvolve with dff_flag), a ratio without unit.",
+    ),
+    "dff_deconvolved": SeriesText(
+        "DfOverFDeconvolved",
+        "a.u.",
+        "Deconvolved neural activity of each component, from its dF/F: CaImAn's S_dff (deconvolve with dff_flag), in "
+        "arbitrary units; it does not count spikes.",
+    ),
     "background": SeriesText(
         "Background",
         "a.u.",
@@ -164,7 +175,8 @@ def metadata_of(results: CaimanResults, metadata_key: str) -> dict[str, Any]:
             "imaging_plane_metadata_key": metadata_key,
         }
     }
-    responses = {metadata_key: {name: _series(name, ending) for name in results.components.traces}}
+    traces = [*results.components.traces, *results.components.dff_deconvolution]
+    responses = {metadata_key: {name: _series(name, ending) for name in traces}}
     if results.background_footprints is not None:
         segmentations[background_key] = {
             "name": f"BackgroundPlaneSegmentation{ending}",

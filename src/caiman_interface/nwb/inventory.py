@@ -1,0 +1,128 @@
+"""What stands in a CaImAn file, name by name, and why some of it has no place in an NWB file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+
+from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS
+from caiman_interface.caiman_file.encoding import is_absent, is_sparse
+
+from .comparison import difference
+
+# Values of which there is one, or one row, for each component.
+_PER_COMPONENT = {*METRICS.values(), *FITS.values(), *HAND_PICKED.values(), *DFF_TRACES.values()}
+
+_ONLINE_STATE = "working state of online analysis, from which it could go on; no result"
+_FROM_A = "made from A for plotting; CaImAn makes it again"
+_COUNT = "a number of components, which the tables of ROIs have as their number of rows"
+_DURATION = "how long the computer took"
+
+_REASONS_OF_ESTIMATES = {
+    "A_thr": _FROM_A,
+    "coordinates": _FROM_A,
+    "img_components": _FROM_A,
+    "cms": _FROM_A,
+    "center": "centres at initialisation, which CaImAn neither updates nor selects; ROICentroids are computed from A",
+    "nr": _COUNT,
+    "f": "without spatial background components (b) on which it could stand",
+    "shifts": "shifts of patches, or of an unknown part of the frames",
+    "psx": "power spectra of the pixels, from which CaImAn computed sn",
+    "Ab": "A and b side by side, for online analysis",
+    "Ab_dense": "A and b side by side, for online analysis",
+    "C_on": "C and f as online analysis holds them",
+    "noisyC": "C + YrA and f as online analysis holds them",
+    **dict.fromkeys(
+        (
+            *("AtA", "AtW", "AtWA", "AtY_buf", "Atb", "CC", "CY", "Cf", "OASISinstances", "XXt", "XXt_ind", "Yr_buf"),
+            *("Yres_buf", "col_ind", "corrM", "corr_img", "crosscorr", "downscale_matrix", "first_moment", "groups"),
+            *("ind_new", "max_img", "mean_buff", "mn", "num_neigbors", "rho_buf", "row_ind", "second_moment", "sv"),
+            *("time_new_comp", "upscale_matrix", "vr"),
+        ),
+        _ONLINE_STATE,
+    ),
+}
+_REASONS_AT_THE_ROOT = {
+    "dview": "a handle on a pool of processes",
+    "time_neuron_added": "stale: it does not have one frame for each component in the file",
+    "empty_merged": "working state of merging",
+    "img_norm": "how online analysis scaled the frames; footprints and background are given without that scale",
+    **dict.fromkeys(
+        ("t_detect", "t_motion", "t_online", "t_shapes", "t_stat"),
+        _DURATION,
+    ),
+    **dict.fromkeys(
+        (
+            *("Ab_epoch", "W_ind", "XXt_mats", "XXt_vecs", "bnd_AC", "bnd_BG", "bnd_Y", "captions", "cnn_pos"),
+            *("comp_upd", "ind_A", "ind_new_all", "loaded_model", "tf_in", "tf_out", "update_counter"),
+        ),
+        _ONLINE_STATE,
+    ),
+}
+UNKNOWN = "not known to this package; keep the CaImAn file if you need it"
+
+
+class Member(NamedTuple):
+    """Something that stands in a CaImAn file.
+
+    Attributes
+    ----------
+    path : str
+        Its path in the file; a sparse matrix is one member, and an attribute stands under the path of its group.
+    shape : tuple of int
+        Shape of the values; that of an attribute, which is text, is ().
+    entries : int
+        How many values stand in the file: of a sparse matrix, fewer than its shape says.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    entries: int
+
+
+def members(file_path: str | Path) -> dict[str, Member]:
+    """Return all that a CaImAn file holds, by its path; what CaImAn left empty is not there."""
+    with h5py.File(file_path, "r") as file:
+        return {member.path: member for member in _walk(file)}
+
+
+def _walk(group: h5py.Group) -> Iterator[Member]:
+    for name, value in group.attrs.items():
+        if not is_absent(value):
+            yield Member(f"{group.name}/{name}".strip("/"), (), 1)
+    for node in group.values():
+        path = node.name.strip("/")
+        if is_absent(node):
+            continue
+        if is_sparse(node):
+            shape = tuple(int(length) for length in node["shape"][()])
+            if math.prod(shape):
+                yield Member(path, shape, len(node["data"]))
+        elif isinstance(node, h5py.Group):
+            yield from _walk(node)
+        elif node.size:
+            yield Member(path, node.shape, node.size)
+
+
+def reason_not_stored(member: Member, file_path: str | Path) -> str:
+    """Say why there is no object in an NWB file for a member of a CaImAn file."""
+    folder, _, name = member.path.rpartition("/")
+    if not folder.startswith("estimates"):
+        return _REASONS_AT_THE_ROOT.get(member.path, UNKNOWN)
+    if name in _PER_COMPONENT:
+        return "stale or without values: it does not have one for each component in the file"
+    if name == "R":
+        same = _are_equal(file_path, member.path, f"{folder}/YrA")
+        return "a copy of YrA" if same else "another residual than YrA, with which CaImAn itself computes"
+    return _REASONS_OF_ESTIMATES.get(name, UNKNOWN)
+
+
+def _are_equal(file_path: str | Path, *paths: str) -> bool:
+    """Tell whether two datasets hold the same values."""
+    with h5py.File(file_path, "r") as file:
+        one, other = (file.get(path) for path in paths)
+        return isinstance(other, h5py.Dataset) and difference(one, other, ("component", "frame")) is None
