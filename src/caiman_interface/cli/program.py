@@ -11,7 +11,12 @@ import click
 
 COMMANDS = (
     "inspect",
+    "init",
+    "validate",
+    "convert",
+    "verify",
     "report",
+    "schema",
     "plugins",
 )
 """The subcommands, in the order of the help; each is `command` in the module of this package with its name."""
@@ -24,6 +29,11 @@ _EXPECTED_ERRORS = (ValueError, OSError, ImportError)
 def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         context.meta[_DEBUG] = True
+
+
+def is_debugging(context: click.Context) -> bool:
+    """Whether `--debug` was given: the traceback of an error is to be shown."""
+    return bool(context.meta.get(_DEBUG))
 
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -77,7 +87,7 @@ class Program(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            if context.meta.get(_DEBUG):
+            if is_debugging(context):
                 raise
             raise click.ClickException(_message(error)) from error
 

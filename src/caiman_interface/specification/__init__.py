@@ -1,0 +1,1 @@
+"""YAML specifications of conversions, as NeuroConv defines them: make one, check one, run one."""

@@ -1,0 +1,119 @@
+"""What the experimenter is asked for: the meaning of each field of the metadata, and an example."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import yaml
+
+from caiman_interface.schemas.metadata import ImagingPlaneEntry, OpticalChannelEntry, PlaneSegmentationEntry
+
+from .document import KeyPath
+
+
+class FieldHelp(NamedTuple):
+    """What a field wants.
+
+    Attributes
+    ----------
+    meaning : str
+        In words, with the unit.
+    example : object
+        A value as it may stand in YAML.
+    """
+
+    meaning: str
+    example: Any
+
+    def __str__(self) -> str:
+        return f"{self.meaning}, e.g. {write_example(self.example)}"
+
+
+def write_example(value: Any) -> str:
+    """Write a value on one line of YAML.
+
+    Examples
+    --------
+    >>> write_example("Mus musculus"), write_example(["Doe, Jane"]), write_example("20240503")
+    ('Mus musculus', '["Doe, Jane"]', '"20240503"')
+    """
+    return value if isinstance(value, str) and _is_plain(value) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether YAML reads the text as this very text when it stands without quotes."""
+    try:
+        return bool(yaml.safe_load(text) == text)
+    except yaml.YAMLError:
+        return False
+
+
+_NWBFILE = {
+    "session_start_time": FieldHelp(
+        "date, time and time zone of the first frame, in quotes", "2024-05-03T14:30:00+02:00"
+    ),
+    "session_description": FieldHelp("what was done in this session", "Drifting gratings; the mouse runs on a wheel."),
+    "session_id": FieldHelp("your name of the session", "day3"),
+    "experiment_description": FieldHelp(
+        "what the experiment is about", "Activity in visual cortex while mice watch drifting gratings."
+    ),
+    "experimenter": FieldHelp("who recorded, last name first", ["Doe, Jane"]),
+    "lab": FieldHelp("the lab", "Doe Lab"),
+    "institution": FieldHelp("the institution", "Example University"),
+    "keywords": FieldHelp("words to search for", ["two-photon calcium imaging", "visual cortex"]),
+    "protocol": FieldHelp("number of the approved protocol", "Protocol 2024-01"),
+    "related_publications": FieldHelp("DOI of each publication", ["doi:10.1000/xyz123"]),
+}
+_SUBJECT = {
+    "subject_id": FieldHelp("your name of the animal", "mouse12"),
+    "species": FieldHelp("Latin name of the species", "Mus musculus"),
+    "sex": FieldHelp("F, M, U (unknown) or O (other)", "F"),
+    "age": FieldHelp("age in the session as ISO 8601 writes it: P90D is 90 days, P12W 12 weeks", "P90D"),
+    "date_of_birth": FieldHelp("date of birth, in place of the age", "2024-02-01T00:00:00+01:00"),
+    "strain": FieldHelp("strain", "C57BL/6J"),
+    "genotype": FieldHelp("genotype", "Slc17a7-IRES2-Cre;Ai93"),
+    "weight": FieldHelp("weight with its unit", "24 g"),
+    "description": FieldHelp("what else is worth knowing of the animal", "Cranial window above V1."),
+}
+_DEVICE = {
+    "name": FieldHelp("name of the microscope", "Microscope"),
+    "description": FieldHelp("what kind of microscope", "Two-photon microscope with a resonant scanner."),
+    "manufacturer": FieldHelp("who made it", "Example Optics"),
+}
+
+
+def _of_model(model: type[Any]) -> dict[str, FieldHelp]:
+    """Take meaning and example from the model that checks the field."""
+    described = ((name, field.description, field.examples) for name, field in model.model_fields.items())
+    return {
+        name: FieldHelp(text[:1].lower() + text[1:].rstrip("."), examples[0])
+        for name, text, examples in described
+        if text and examples
+    }
+
+
+_OF_BLOCK: dict[tuple[str, ...], Mapping[str, FieldHelp]] = {
+    ("NWBFile",): _NWBFILE,
+    ("Subject",): _SUBJECT,
+    ("Ophys", "Device"): _DEVICE,
+    ("Ophys", "ImagingPlane"): _of_model(ImagingPlaneEntry),
+    ("Ophys", "ImagingPlane", "optical_channel"): _of_model(OpticalChannelEntry),
+    ("Ophys", "PlaneSegmentations"): _of_model(PlaneSegmentationEntry),
+}
+
+
+def help_for(path: KeyPath) -> FieldHelp | None:
+    """Return what the field at a path of the metadata wants, where this package has something to say of it."""
+    names = tuple(key for key in path if isinstance(key, str))
+    return _OF_BLOCK.get(names[:-1], {}).get(names[-1]) if names else None
+
+
+def with_help(schema: Mapping[str, Any], block: str) -> dict[str, Any]:
+    """Return the JSON schema of a block with an example in each field that the experimenter is asked for."""
+    described = {
+        name: {**field, "examples": [_OF_BLOCK[block,][name].example]} if name in _OF_BLOCK[block,] else field
+        for name, field in schema.get("properties", {}).items()
+    }
+    return {**schema, "properties": described}

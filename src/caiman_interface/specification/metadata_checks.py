@@ -1,0 +1,130 @@
+"""Checks of the merged metadata of a session, as its conversion will see them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from jsonschema.exceptions import ValidationError as SchemaError
+from pydantic import ValidationError as ModelError
+
+from caiman_interface.interface import CaimanSegmentationInterface
+
+from .document import KeyPath, get_value
+from .fields import with_help
+from .problems import Problem, describe_schema_error, model_problems, near_matches, schema_problems, show_value
+from .sessions import MetadataSource, lists_are_no_news
+
+_GENERAL_BLOCKS = ("NWBFile", "Subject")
+_DATES = (("NWBFile", "session_start_time"), ("Subject", "date_of_birth"))
+_NUMBER_LISTS = ("grid_spacing", "origin_coords")
+
+
+def metadata_problems(metadata: Mapping[str, Any], converter: Any, sources: Sequence[MetadataSource]) -> list[Problem]:
+    """Return what is wrong with the metadata of a session.
+
+    Parameters
+    ----------
+    metadata : mapping
+        The merged metadata.
+    converter : NWBConverter
+        NeuroConv's converter with the interfaces of the session.
+    sources : sequence of MetadataSource
+        What was stated, out of which it was merged.
+    """
+    problems = [
+        *_general_problems(metadata, converter, sources),
+        *_date_problems(metadata),
+        *_appended_numbers(metadata, sources),
+    ]
+    for interface in converter.data_interface_objects.values():
+        if isinstance(interface, CaimanSegmentationInterface):
+            problems += _caiman_problems(metadata, interface)
+    problems = list(dict.fromkeys(problems))
+    return problems or list(_host_problems(metadata, converter))
+
+
+def _general_problems(
+    metadata: Mapping[str, Any], converter: Any, sources: Sequence[MetadataSource]
+) -> Iterator[Problem]:
+    """Yield the breaches of NeuroConv's schema in the blocks that do not depend on the interfaces."""
+    schema = converter.get_metadata_schema()
+    known = schema["properties"]
+    blocks = {name: with_help(known[name], name) for name in _GENERAL_BLOCKS if name in known}
+    general = {"type": "object", "required": schema.get("required", []), "properties": blocks}
+    yield from schema_problems(_plain(metadata), general)
+    for source in sources:
+        for name in source.values:
+            near = [] if name in known else near_matches(name, known)
+            if near:
+                yield Problem((name,), f"unknown key '{name}'", "", f"'{near[0]}'", f"Did you mean '{near[0]}'?")
+
+
+def _date_problems(metadata: Mapping[str, Any]) -> Iterator[Problem]:
+    for path in _DATES:
+        value = get_value(metadata, path)
+        if isinstance(value, str):
+            try:
+                datetime.fromisoformat(value)
+            except ValueError:
+                example = "2024-05-03T14:30:00+02:00"
+                expected = "date, time and time zone in the form of ISO 8601"
+                remedy = f"Write for example {example}."
+                yield Problem(path, f"'{path[-1]}' is no date and time", show_value(value), expected, remedy)
+
+
+def _appended_numbers(metadata: Mapping[str, Any], sources: Sequence[MetadataSource]) -> Iterator[Problem]:
+    """Yield each list of numbers that is not what was stated: NeuroConv appends lists to those that the file states."""
+    for source in sources:
+        planes = get_value(source.values, ("Ophys", "ImagingPlane"))
+        for index, plane in enumerate(planes if isinstance(planes, list) else []):
+            for field in _NUMBER_LISTS:
+                stated = plane.get(field) if isinstance(plane, dict) else None
+                merged = _merged_plane(metadata, plane).get(field) if isinstance(stated, list) else stated
+                if isinstance(stated, list) and merged != stated:
+                    yield _appended(("Ophys", "ImagingPlane", index, field), stated, merged)
+
+
+def _merged_plane(metadata: Mapping[str, Any], plane: Mapping[str, Any]) -> Mapping[str, Any]:
+    planes = get_value(metadata, ("Ophys", "ImagingPlane"))
+    return next((entry for entry in planes if entry.get("name") == plane.get("name")), {})
+
+
+def _appended(path: KeyPath, stated: list[Any], merged: Any) -> Problem:
+    return Problem(
+        path,
+        f"'{path[-1]}' would not be this list: another is stated already, and NeuroConv puts the two together",
+        f"{show_value(stated)}, together {show_value(merged)}",
+        "a list that is stated once, here or in the CaImAn file",
+        "Take the line out.",
+    )
+
+
+def _caiman_problems(metadata: Mapping[str, Any], interface: CaimanSegmentationInterface) -> Iterator[Problem]:
+    """Yield what our own models say, whose messages are better than those of schemas."""
+    try:
+        with lists_are_no_news():
+            interface.validate_metadata(dict(metadata))
+    except ModelError as error:
+        yield from model_problems(error)
+    except SchemaError:
+        pass  # of the general blocks, or it comes again when the converter checks
+    except ValueError as error:
+        yield Problem(("Ophys",), str(error), "", "", "Correct it there.")
+
+
+def _host_problems(metadata: Mapping[str, Any], converter: Any) -> Iterator[Problem]:
+    """Yield what NeuroConv's own check says: one problem, whatever it is about."""
+    try:
+        with lists_are_no_news():
+            converter.validate_metadata(metadata)
+    except SchemaError as error:
+        yield from describe_schema_error(error)
+    except Exception as error:  # noqa: BLE001 - any interface may fail in any way
+        yield Problem((), f"{type(error).__name__}: {error}", "", "", "Correct the metadata.")
+
+
+def _plain(metadata: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(metadata, default=str))
