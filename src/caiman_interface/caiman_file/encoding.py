@@ -35,6 +35,10 @@ class FileGroup:
         The group.
     file_path : Path
         For messages.
+
+    Notes
+    -----
+    Where the file is damaged, looking into it raises `CaimanFileError`; where it was closed, ValueError.
     """
 
     def __init__(self, group: h5py.Group, file_path: Path) -> None:

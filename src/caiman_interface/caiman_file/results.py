@@ -336,6 +336,9 @@ class CaimanResults:
         node = self._estimates.find(name, ndim=1)
         if node is None or (isinstance(node, h5py.Dataset) and node.size == 0):
             return None
+        # CaImAn's `manual_merge` takes sn for a list of components and keeps so many of its pixels: no image is left.
+        if name == "sn" and isinstance(node, h5py.Dataset) and node.shape == (self.components.count,):
+            return None
         if not is_numeric(node) or node.shape not in {self.frame_shape, (math.prod(self.frame_shape),)}:
             raise self._estimates.error(
                 "the image and the frame have different sizes",
