@@ -19,7 +19,7 @@ from .nwb.imaging_plane import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PL
 from .nwb.responses import Timing
 from .nwb.segmentation import Column
 from .nwb.vocabulary import DEFAULT_METADATA_KEY, metadata_of
-from .schemas import CaimanConversionOptions, CaimanSourceData, check_metadata, ophys_metadata_schema
+from .schemas import CaimanConversionOptions, CaimanSourceData, checked_metadata, ophys_metadata_schema
 from .schemas.list_form import list_metadata_schema
 from .schemas.list_format import Placeholders, renamed_containers, to_dictionaries, to_lists, uses_lists
 
@@ -152,8 +152,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
             lists_win=self._host_speaks_dictionaries(),
             segmentation_name=segmentation_name,
         )
-        check_metadata(translated, list(stated["PlaneSegmentations"]))
-        return translated
+        return checked_metadata(translated, stated["PlaneSegmentations"])
 
     # Conversion
 

@@ -1,7 +1,7 @@
 """What the interface accepts: pydantic models of source data, metadata and conversion options."""
 
-from .metadata import check_metadata, ophys_metadata_schema
+from .metadata import checked_metadata, ophys_metadata_schema
 from .options import CaimanConversionOptions
 from .source import CaimanSourceData
 
-__all__ = ["CaimanConversionOptions", "CaimanSourceData", "check_metadata", "ophys_metadata_schema"]
+__all__ = ["CaimanConversionOptions", "CaimanSourceData", "checked_metadata", "ophys_metadata_schema"]

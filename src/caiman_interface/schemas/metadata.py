@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -227,25 +227,37 @@ _ENTRY_MODELS: dict[str, type[BaseModel]] = {
 }
 
 
-def check_metadata(metadata: Mapping[str, Any], keys: list[str]) -> None:
+def checked_metadata(metadata: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     """Check the entries of one analysis in dictionary-based metadata.
 
     Parameters
     ----------
     metadata : mapping
-        The whole metadata, of all interfaces.
-    keys : list of str
+        The whole metadata, of all interfaces; it is not changed.
+    keys : collection of str
         The keys of this analysis.
+
+    Returns
+    -------
+    dict
+        The metadata, with the values of these entries in the types that NWB wants: a wavelength of 920 is 920.0.
 
     Raises
     ------
     pydantic.ValidationError
         If an entry is wrong; each error has its path in the metadata.
     """
-    ophys = metadata.get("Ophys")
+    stated = metadata.get("Ophys")
+    ophys = {} if stated is None else stated
+    checked = CaimanMetadata.model_validate({"Ophys": _concerned(ophys, keys)}).Ophys.model_dump(exclude_unset=True)
+    blocks = {name: {**ophys[name], **entries} for name, entries in checked.items()}
+    return {**metadata, "Ophys": {**ophys, **blocks}}
+
+
+def _concerned(ophys: Any, keys: Collection[str]) -> Any:
+    """Return the entries of these keys, and of the planes to which they refer, less those of other interfaces."""
     if not isinstance(ophys, Mapping):
-        CaimanMetadata.model_validate({"Ophys": ophys} if ophys is not None else {})
-        return
+        return ophys
     segmentations = ophys.get("PlaneSegmentations")
     linked = [
         entry.get("imaging_plane_metadata_key")
@@ -253,12 +265,12 @@ def check_metadata(metadata: Mapping[str, Any], keys: list[str]) -> None:
         if key in keys and isinstance(entry, Mapping)
     ]
     wanted = {"ImagingPlanes": {*keys, *linked}}
-    concerned: dict[str, Any] = {}
-    for name, block in ophys.items():
-        keep = wanted.get(name, set(keys))
-        is_ours = name in OphysMetadata.model_fields and isinstance(block, Mapping)
-        concerned[name] = {key: entry for key, entry in block.items() if key in keep} if is_ours else block
-    CaimanMetadata.model_validate({"Ophys": concerned})
+    return {
+        name: {key: entry for key, entry in block.items() if key in wanted.get(name, keys)}
+        if name in OphysMetadata.model_fields and isinstance(block, Mapping)
+        else block
+        for name, block in ophys.items()
+    }
 
 
 def ophys_metadata_schema() -> tuple[dict[str, Any], dict[str, Any]]:
