@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from neuroconv.datainterfaces.ophys.caiman.caimandatainterface import CaimanSegmentationInterface as HostsOwn
 from neuroconv.utils import dict_deep_update
-from nwb_contents import assert_same_contents
 from pynwb import NWBFile
 from pynwb.testing.mock.file import mock_NWBFile
 
@@ -29,6 +28,7 @@ from caiman_interface.schemas.list_format import (
     to_lists,
     uses_lists,
 )
+from nwb_contents import assert_same_contents
 
 PLACEHOLDERS = Placeholders(
     plane={"excitation_lambda": math.nan, "indicator": "unknown", "location": "unknown"},
