@@ -263,7 +263,7 @@ def test_what_is_read_ahead_is_bounded(file: h5py.File) -> None:
             written += nbytes
             most_ahead = max(most_ahead, reads[0] * row_bytes - written)
     assert written == source.array.nbytes
-    assert most_ahead <= 80 * 2**20
+    assert most_ahead <= 40 * 2**20
 
 
 @given(

@@ -18,7 +18,7 @@ import pytest
 from neuroconv.tools.hdmf import SliceableDataChunkIterator
 from numpy.typing import NDArray
 from nwbfiles import file_with
-from pynwb import NWBFile
+from pynwb import NWBFile, read_nwb
 
 from caiman_interface.nwb.file import write_nwbfile
 
@@ -124,6 +124,38 @@ def test_a_zarr_store_and_a_file_replace_each_other(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist"):
         write_nwbfile(file_with(np.arange(3.0)), tmp_path / "nowhere" / "ours.nwb")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right on Windows")
+def test_what_a_link_points_to_is_replaced_and_the_link_kept(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    link = tmp_path / "ours.nwb"
+    link.symlink_to(tmp_path / "store" / "target.nwb")
+    for count in (3, 4):
+        write_nwbfile(file_with(np.arange(float(count))), link, overwrite=True)
+    assert link.is_symlink()
+    assert series_in(tmp_path / "store" / "target.nwb") == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("backend", ["zarr", "hdf5"])
+def test_what_cannot_be_replaced_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: Any) -> None:
+    path = tmp_path / "ours.nwb"
+    write_nwbfile(file_with(np.arange(3.0)), path, backend="zarr")
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name.endswith(".partial"):
+            message = "not permitted"
+            raise PermissionError(message)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(PermissionError, match="not permitted"):
+        write_nwbfile(file_with(np.arange(4.0)), path, backend=backend, overwrite=True)
+    assert list(tmp_path.iterdir()) == [path]
+    nwbfile = read_nwb(path)
+    assert nwbfile.acquisition["Series"].data[:].tolist() == [0, 1, 2]
+    nwbfile.read_io.close()
 
 
 def test_a_relative_path_means_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

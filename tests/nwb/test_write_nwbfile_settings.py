@@ -70,6 +70,18 @@ def test_filters_and_chunks_of_a_configuration_are_honoured(
         np.testing.assert_array_equal(written[()], VALUES)
 
 
+def test_an_array_stands_in_one_piece_where_the_configuration_says_so(tmp_path: Path) -> None:
+    nwbfile = file_with(VALUES)
+    configuration = get_default_backend_configuration(nwbfile, "hdf5")
+    dataset = configuration.dataset_configurations[SERIES]
+    set_compression(dataset, None, None)
+    dataset.chunk_shape = None
+    write_nwbfile(nwbfile, tmp_path / "ours.nwb", backend_configuration=configuration)
+    with h5py.File(tmp_path / "ours.nwb") as file:
+        assert file[SERIES].chunks is None
+        np.testing.assert_array_equal(file[SERIES][()], VALUES)
+
+
 def test_a_configuration_for_masks_is_honoured(tmp_path: Path) -> None:
     masks = records(PIXEL, 20_000)
 

@@ -156,8 +156,8 @@ def data_restored(nwbfile: NWBFile) -> Iterator[None]:
 def hide_data(nwbfile: NWBFile) -> dict[Place, Any]:
     """Put stand-ins in place of the data that NeuroConv would walk through in Python, or use up, to configure them.
 
-    These are the iterators, and large columns of records such as pixel masks. hdmf cannot allocate a column of
-    records without data: it is given the first row.
+    These are iterators, large arrays, and large columns of records such as pixel masks. hdmf cannot allocate a column
+    of records without data: it is given the first row.
 
     Returns
     -------
@@ -170,6 +170,8 @@ def hide_data(nwbfile: NWBFile) -> dict[Place, Any]:
             stand_in: Any = IteratorStandIn(values)
         elif _is_large_mask(container, values):
             stand_in = values[:1]
+        elif _is_large_array(values):
+            stand_in = ArrayStandIn(values)
         else:
             continue
         hidden[container.object_id, field] = values
@@ -274,6 +276,10 @@ def _is_large_mask(container: AbstractContainer, values: Any) -> bool:
     )
 
 
+def _is_large_array(values: Any) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and values.nbytes >= _LARGE_BYTES
+
+
 def _is_deferrable(container: AbstractContainer, values: Any, settings: dict[str, Any]) -> bool:
     """Whether the parallel writer can write these data, and faster than HDF5."""
     other_filters = settings.get("fletcher32") or settings.get("scaleoffset") is not None
@@ -284,8 +290,7 @@ def _is_deferrable(container: AbstractContainer, values: Any, settings: dict[str
     if isinstance(values, GenericDataChunkIterator):
         return np.dtype(values.dtype).kind in "biuf" and None not in values.maxshape
     chunked = bool(settings.get("chunks") or settings.get("compression"))
-    is_number = isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
-    return chunked and is_number and values.nbytes >= _LARGE_BYTES
+    return chunked and _is_large_array(values)
 
 
 def _stand_in(
@@ -298,8 +303,8 @@ def _stand_in(
     if isinstance(values, GenericDataChunkIterator):
         return IteratorStandIn(values), settings
     if not _is_large_mask(container, values):
-        if isinstance(container, Data):
-            settings.setdefault("maxshape", (None, *values.shape[1:]))  # rows can be appended, as hdmf has it
+        if isinstance(container, Data) and settings.get("maxshape", values.shape) == values.shape:
+            settings["maxshape"] = (None, *values.shape[1:])  # rows can be appended, as hdmf has it
         return ArrayStandIn(values), settings
     settings["maxshape"] = (None,)
     if own_settings:
@@ -309,8 +314,11 @@ def _stand_in(
 
 def _wrapped(values: Any, data_io: H5DataIO) -> H5DataIO:
     """Wrap data with the settings that their stand-in got."""
-    is_plugin = isinstance(data_io.io_settings.get("compression"), int)
-    return H5DataIO(data=values, allow_plugin_filters=is_plugin, **data_io.io_settings)
+    settings = dict(data_io.io_settings)
+    if isinstance(data_io.data, ArrayStandIn):
+        del settings["maxshape"]  # which H5DataIO takes from iterators, and from nothing else
+    is_plugin = isinstance(settings.get("compression"), int)
+    return H5DataIO(data=values, allow_plugin_filters=is_plugin, **settings)
 
 
 def _dataset_paths(group: GroupBuilder, path: str) -> Iterator[tuple[int, str]]:

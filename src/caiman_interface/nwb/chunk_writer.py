@@ -41,8 +41,9 @@ _PLANE_TO_COMPRESS_ALONE = 2**18
 _TASK_BYTES = 2**20
 # What a source that only one thread may read gives at a time.
 _BLOCK_BYTES = 32 * 2**20
-# Uncompressed bytes that may wait or be worked on at once: this bounds the memory, whatever the size of the data.
-_BYTES_IN_FLIGHT = 64 * 2**20
+# Uncompressed bytes that may wait or be worked on for each thread: this bounds the memory, whatever the size of the
+# data.
+_BYTES_IN_FLIGHT = 12 * 2**20
 # A little below the most that glibc keeps.
 _LARGEST_BLOCK_KEPT = 30 * 2**20
 # Beyond this many, the one thread that writes to the file cannot keep up.
@@ -247,6 +248,7 @@ class ChunkWriter(AbstractContextManager["ChunkWriter"]):
 
     def __init__(self, threads: int) -> None:
         _keep_freed_memory()
+        self._most_in_flight = threads * _BYTES_IN_FLIGHT
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="chunk-writer")
 
     def __exit__(
@@ -294,7 +296,7 @@ class ChunkWriter(AbstractContextManager["ChunkWriter"]):
         for nbytes, future in self._submitted(encoding, source):
             waiting.append((nbytes, future))
             in_flight += nbytes
-            while waiting and (in_flight > _BYTES_IN_FLIGHT or waiting[0][1].done()):
+            while waiting and (in_flight > self._most_in_flight or waiting[0][1].done()):
                 nbytes_done, oldest = waiting.popleft()
                 yield from oldest.result()
                 in_flight -= nbytes_done

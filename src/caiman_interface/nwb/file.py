@@ -161,7 +161,7 @@ def _replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     Path
         A hidden name that no other write uses. What stands there is removed if anything goes wrong.
     """
-    path = path.absolute()
+    path = path.resolve()  # what a link points to is written, and not the link
     if path.exists() and not overwrite:
         message = f"{path} exists. Set overwrite=True to replace it, or give another path."
         raise FileExistsError(message)
@@ -172,21 +172,23 @@ def _replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{token}.partial")
     try:
         yield partial
-        if path.is_dir() and not path.is_symlink():  # a Zarr store, which cannot be replaced in one step
-            replaced = path.rename(path.with_name(f".{path.name}.{token}.replaced"))
-            partial.rename(path)
-            _remove(replaced)
+        if path.is_dir() or (path.exists() and partial.is_dir()):  # no rename replaces a folder, or by a folder
+            _swap(path, partial, path.with_name(f".{path.name}.{token}.replaced"))
         else:
-            _make_way(path, partial)
             partial.replace(path)
     finally:
         _remove(partial)
 
 
-def _make_way(path: Path, partial: Path) -> None:
-    """Remove a file where a folder shall stand, which no rename can replace."""
-    if partial.is_dir():
-        path.unlink(missing_ok=True)
+def _swap(path: Path, partial: Path, aside: Path) -> None:
+    """Replace what stands at `path`, putting it aside for the moment between."""
+    path.rename(aside)
+    try:
+        partial.rename(path)
+    except BaseException:
+        aside.rename(path)
+        raise
+    _remove(aside)
 
 
 def _remove(path: Path) -> None:

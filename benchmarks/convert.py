@@ -1,0 +1,76 @@
+"""Convert one case once, in a process of its own, and print what it took, as JSON.
+
+Called by ``compare.py``: ``python convert.py CONVERTER FOLDER OUTPUT``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ["CAIMAN_INTERFACE_NO_AUTOLOAD"] = "1"  # NeuroConv's own classes are to be NeuroConv's own
+
+METADATA = {"session_start_time": "2024-01-02T03:04:05+00:00", "session_description": "Benchmark."}
+
+
+def main(converter: str, folder: Path, output: Path) -> None:
+    """Convert the case in a folder with one of the two, and print seconds, megabytes and bytes."""
+    started = time.perf_counter()
+    run = conversion(converter, folder)
+    imported = time.perf_counter()
+    run(output)
+    finished = time.perf_counter()
+    print(
+        json.dumps(
+            {
+                "import_seconds": imported - started,
+                "seconds": finished - imported,
+                "peak_megabytes": peak_megabytes(),
+                "output_bytes": output.stat().st_size,
+            }
+        )
+    )
+
+
+def conversion(converter: str, folder: Path) -> Any:
+    """Import what a conversion needs, and give the function that does it."""
+    from neuroconv import NWBConverter
+    from neuroconv.datainterfaces import CaimanSegmentationInterface, TiffImagingInterface
+
+    base = NWBConverter
+    if converter == "caiman-interface":
+        from caiman_interface import CaimanSegmentationInterface, FastNWBConverter
+
+        base = FastNWBConverter
+    source = {"Segmentation": {"file_path": str(folder / "caiman.hdf5")}}
+    classes = {"Segmentation": CaimanSegmentationInterface}
+    if (folder / "movie.tif").exists():
+        source["Imaging"] = {"file_paths": [str(folder / "movie.tif")], "sampling_frequency": 30.0}
+        classes["Imaging"] = TiffImagingInterface
+
+    def run(output: Path) -> None:
+        built = type("BenchmarkConverter", (base,), {"data_interface_classes": classes})(source)
+        metadata = built.get_metadata()
+        metadata["NWBFile"].update(METADATA)
+        built.run_conversion(nwbfile_path=str(output), metadata=metadata, overwrite=True)
+
+    return run
+
+
+def peak_megabytes() -> float:
+    """Give the peak of the resident memory of this process."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
