@@ -22,7 +22,5 @@ def test_examples_run(page: str, tmp_path: Path):
         shutil.copy(ROOT / "tests" / "data" / name, data)
     examples = "\n".join(PYTHON.findall((ROOT / "docs" / page).read_text(encoding="utf-8")))
     assert examples
-    done = subprocess.run(
-        [sys.executable, "-c", examples], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", examples], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
