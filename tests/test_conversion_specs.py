@@ -389,6 +389,19 @@ def test_volume_has_masks_of_voxels_and_an_image_a_plane(nwb_file_of: NwbFileOf)
             np.testing.assert_array_equal(images[f"noise_image_plane{plane}"].data[:], noise[:, :, plane].T)
 
 
+@needs_metadata_keys
+def test_distance_between_planes_can_be_stated_as_the_comment_says(tmp_path: Path):
+    specification = "volumetric_session.yml"
+    (name,) = CONTENT[specification]
+    text = (SPECIFICATIONS / specification).read_text(encoding="utf-8")
+    (tmp_path / specification).write_text(text.replace("# grid_spacing", "grid_spacing"))
+    neuroconv(tmp_path / specification, DATA, tmp_path / "output")
+    with nwb_file(tmp_path / "output" / f"{name}.nwb") as nwbfile:
+        plane = nwbfile.imaging_planes["ImagingPlane"]
+        np.testing.assert_array_equal(plane.grid_spacing[:], [1e-6, 1e-6, 12e-6])
+        assert plane.grid_spacing_unit == "meters"
+
+
 def test_one_photon_session_has_baseline_and_ring_model(nwb_file_of: NwbFileOf):
     specification = "one_photon_session.yml"
     (name,) = CONTENT[specification]
