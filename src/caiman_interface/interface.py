@@ -22,6 +22,7 @@ from .nwb.vocabulary import DEFAULT_METADATA_KEY, metadata_of
 from .schemas import CaimanConversionOptions, CaimanSourceData, checked_metadata, ophys_metadata_schema
 from .schemas.list_form import list_metadata_schema
 from .schemas.list_format import Placeholders, renamed_containers, to_dictionaries, to_lists, uses_lists
+from .schemas.metadata import mergeable_schema
 
 _PLACEHOLDERS = Placeholders(plane=PLANE_PLACEHOLDER, channel=CHANNEL_PLACEHOLDER, device=DEVICE_PLACEHOLDER)
 
@@ -75,7 +76,9 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     @classmethod
     def get_source_schema(cls) -> dict[str, Any]:
         """Return the JSON schema of the constructor's arguments."""
-        return CaimanSourceData.model_json_schema()
+        # The forms of NWB GUIDE, whose NeuroConv speaks lists, show no field that may be null.
+        speaks = cls._host_speaks_dictionaries()
+        return CaimanSourceData.model_json_schema() if speaks else mergeable_schema(CaimanSourceData)
 
     def get_conversion_options_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the options of `add_to_nwbfile` and `run_conversion`."""
@@ -122,7 +125,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         if not self._host_speaks_dictionaries():
             tables = [entry["name"] for entry in self._stated["PlaneSegmentations"].values()]
             schema["properties"]["Ophys"] = list_metadata_schema(tables)
-            schema["required"] = ["NWBFile"]
+            schema["required"] = ["NWBFile"]  # NeuroConv's own demands lists
             fill_defaults(schema, self.get_metadata())
             return schema
         properties, definitions = ophys_metadata_schema()

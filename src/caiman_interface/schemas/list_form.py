@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from .metadata import (
     ImagingPlaneEntry,
@@ -23,6 +23,8 @@ _ENTRIES = "^[a-zA-Z0-9]+$"
 
 class DeviceEntry(BaseModel):
     """A microscope."""
+
+    model_config = ConfigDict(title="Microscope")
 
     name: str | None = Field(
         default=None,
@@ -84,7 +86,6 @@ def list_metadata_schema(tables: Iterable[str]) -> dict[str, Any]:
         "type": "object",
         **_texts("Optical physiology", "The microscope, what was imaged, and what CaImAn found there."),
         "properties": properties,
-        "required": [],
         # Dictionary-based metadata passes too; the interface checks both.
         "additionalProperties": True,
     }
@@ -127,7 +128,6 @@ def _container(name: str, title: str, properties: dict[str, Any]) -> dict[str, A
         "type": "object",
         "title": title,
         "properties": {"name": described, **properties},
-        "required": ["name"],
         "additionalProperties": True,
     }
 

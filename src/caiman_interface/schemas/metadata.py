@@ -40,6 +40,8 @@ Coordinates = ListOf[Annotated[float, Field(allow_inf_nan=False)]]
 class OpticalChannelEntry(CheckedModel):
     """A channel of the microscope in which light was recorded."""
 
+    model_config = ConfigDict(title="Optical channel")
+
     name: Name | None = Field(default=None, title="Name", description="Name of the channel.", examples=["Green"])
     description: str | None = Field(
         default=None, title="Description", description="What the channel shows.", examples=["GCaMP emission"]
@@ -54,6 +56,8 @@ class OpticalChannelEntry(CheckedModel):
 
 class ImagingPlaneEntry(CheckedModel):
     """The plane or volume that was imaged."""
+
+    model_config = ConfigDict(title="Imaging plane")
 
     name: Name | None = Field(
         default=None, title="Name", description="Name of the imaging plane in the NWB file.", examples=["ImagingPlane"]
@@ -123,6 +127,8 @@ class ImagingPlaneEntry(CheckedModel):
 class PlaneSegmentationEntry(CheckedModel):
     """A table of ROIs."""
 
+    model_config = ConfigDict(title="Table of ROIs")
+
     name: Name | None = Field(
         default=None, title="Name", description="Name of the table in the NWB file.", examples=["PlaneSegmentation"]
     )
@@ -137,6 +143,8 @@ class PlaneSegmentationEntry(CheckedModel):
 
 class RoiResponseEntry(CheckedModel):
     """One kind of trace."""
+
+    model_config = ConfigDict(title="Trace")
 
     name: Name | None = Field(
         default=None, title="Name", description="Name of the series in the NWB file.", examples=["RoiResponseSeries"]
@@ -165,6 +173,8 @@ class RoiResponseEntry(CheckedModel):
 
 class SegmentationImageEntry(CheckedModel):
     """One image of the field of view."""
+
+    model_config = ConfigDict(title="Image")
 
     name: Name | None = Field(
         default=None, title="Name", description="Name of the image in the NWB file.", examples=["correlation_image"]
@@ -227,6 +237,14 @@ _ENTRY_MODELS: dict[str, type[BaseModel]] = {
 }
 
 
+_BLOCKS = (
+    ("ImagingPlanes", "ImagingPlaneEntry", "Imaging planes", "The planes or volumes imaged, by metadata key."),
+    ("PlaneSegmentations", "PlaneSegmentationEntry", "Tables of ROIs", "The tables of ROIs, by metadata key."),
+    ("RoiResponses", "RoiResponsesEntry", "Traces", "The traces, by metadata key of their table and kind of trace."),
+    ("SegmentationImages", "SegmentationImagesEntry", "Images", "The images, by metadata key and kind of image."),
+)
+
+
 def checked_metadata(metadata: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     """Check the entries of one analysis in dictionary-based metadata.
 
@@ -284,34 +302,35 @@ def ophys_metadata_schema() -> tuple[dict[str, Any], dict[str, Any]]:
         entry = definitions[name]
         del entry["type"]  # an object, or null for a trace or an image that is to be left out
         definitions[name] = {"type": "object", "title": entry["title"], "additionalProperties": entry}
-    blocks = {
-        "ImagingPlanes": "ImagingPlaneEntry",
-        "PlaneSegmentations": "PlaneSegmentationEntry",
-        "RoiResponses": "RoiResponsesEntry",
-        "SegmentationImages": "SegmentationImagesEntry",
-    }
     properties = {
-        name: {"type": "object", "additionalProperties": {"$ref": f"#/properties/Ophys/definitions/{definition}"}}
-        for name, definition in blocks.items()
+        name: {
+            "type": "object",
+            "title": title,
+            "description": description,
+            "additionalProperties": {"$ref": f"#/properties/Ophys/definitions/{definition}"},
+        }
+        for name, definition, title, description in _BLOCKS
     }
     return properties, definitions
 
 
 def entry_schema(model: type[BaseModel]) -> dict[str, Any]:
     """Return the schema of an entry, open to fields that other interfaces may state."""
-    schema = model.model_json_schema()
-    shared = schema.pop("$defs", {})
-    mergeable: dict[str, Any] = _mergeable(schema, shared)
-    mergeable["additionalProperties"] = True
-    return mergeable
+    return {**mergeable_schema(model), "additionalProperties": True}
 
 
-def _mergeable(schema: Any, shared: Mapping[str, Any]) -> Any:
+def mergeable_schema(model: type[BaseModel]) -> dict[str, Any]:
     """Return a schema that NeuroConv can merge with those of other interfaces: no references, no lists of schemas.
 
     A converter merges lists of mappings by their ``name``, which schemas do not have. So the alternative "or null"
     is left out, as in NeuroConv's own schemas, except of numbers: a NaN that went through JSON is null.
     """
+    schema = model.model_json_schema()
+    mergeable: dict[str, Any] = _mergeable(schema, schema.pop("$defs", {}))
+    return mergeable
+
+
+def _mergeable(schema: Any, shared: Mapping[str, Any]) -> Any:
     if isinstance(schema, list):
         return [_mergeable(item, shared) for item in schema]
     if not isinstance(schema, dict):

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, WithJsonSchema, model_validator
 
 from .checked import CheckedModel, ListOf
 
 _DEFAULT_STUB_SAMPLES = 100
+# Those that a form can ask for; NeuroConv has more, for programs.
+_ITERATOR_OPTIONS = {
+    "type": "object",
+    "properties": {
+        "buffer_gb": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "title": "Buffer (GB)",
+            "description": "How much of a trace is in memory at a time, in gigabytes.",
+            "examples": [0.1],
+        },
+        "display_progress": {
+            "type": "boolean",
+            "default": False,
+            "title": "Progress bars",
+            "description": "Whether to show a progress bar for each trace.",
+        },
+    },
+    "additionalProperties": True,
+}
 
 
 class CaimanConversionOptions(CheckedModel):
@@ -84,7 +104,7 @@ class CaimanConversionOptions(CheckedModel):
         title="Ring model",
         description="Whether to write the ring model W of one-photon analysis as a sparse table.",
     )
-    iterator_options: dict[str, Any] | None = Field(
+    iterator_options: Annotated[dict[str, Any], WithJsonSchema(_ITERATOR_OPTIONS)] | None = Field(
         default=None,
         title="Iterator options",
         description="Options of NeuroConv's SliceableDataChunkIterator, such as buffer_gb or display_progress.",

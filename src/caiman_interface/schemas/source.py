@@ -17,7 +17,7 @@ class CaimanSourceData(CheckedModel):
         description="The HDF5 file that CaImAn saved with `cnmf.save(...)` or `OnACID.save(...)`.",
         examples=["sessions/mouse1_day2.hdf5"],
     )
-    verbose: bool = Field(default=False, description="Whether to print progress.")
+    verbose: bool = Field(default=False, title="Verbose", description="Whether to print progress.")
     metadata_key: str | None = Field(
         default=None,
         min_length=1,
