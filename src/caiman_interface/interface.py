@@ -249,7 +249,8 @@ def _timing(extractor: CaimanSegmentationExtractor) -> Timing:
 
 def _own_columns(extractor: CaimanSegmentationExtractor) -> dict[str, Column]:
     """Return the properties that the user set, as columns."""
-    infos = {key: extractor.get_property_info(key) for key in extractor.user_properties}
+    keys = [key for key in extractor.get_property_keys() if key in extractor.user_properties]  # in a lasting order
+    infos = {key: extractor.get_property_info(key) for key in keys}
     return {
         key: Column(info.data, info.description or f"Property '{key}', set before conversion.")
         for key, info in infos.items()

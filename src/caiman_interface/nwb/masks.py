@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -84,13 +85,14 @@ class ImageMasks:
 
 
 class _ColumnIterator(SliceableDataChunkIterator):  # type: ignore[misc]
-    """An iterator that can stand in a table: whoever loops over it does not take from it what is to be written.
+    """An iterator that can stand in a table: whoever loops over it gets its rows, as often as wanted.
 
-    NeuroConv looks at all values of a column before it writes them. hdmf writes what `next` gives.
+    NeuroConv loops over a column to look at its values, and again, one by one, to write them; hdmf itself writes
+    the blocks that `next` gives.
     """
 
-    def __iter__(self) -> SliceableDataChunkIterator:
-        return SliceableDataChunkIterator(data=self.data, chunk_shape=self.chunk_shape, buffer_shape=self.buffer_shape)
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return (self.data[row] for row in range(len(self.data)))
 
 
 def sparse_is_smaller(footprints: Footprints) -> bool:
