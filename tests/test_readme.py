@@ -70,7 +70,7 @@ def test_main_command_converts_and_says_where_the_file_is(checkout: Path):
 
 def test_test_command_is_what_ci_runs():
     _, command, *_ = blocks("bash")
-    assert command.strip() == 'python -m pip install ".[test]" && python -m pytest'
+    assert command.strip() == 'python -m pip install ".[test]" && python -m pytest -n auto --dist loadfile'
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "<!-- test-command -->" in ci
 
