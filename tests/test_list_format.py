@@ -163,6 +163,25 @@ def test_a_device_that_no_list_describes_has_its_name():
     assert translated["Devices"] == {"Scope": {"name": "Scope"}}
 
 
+@pytest.mark.parametrize("planes", [[], [{"name": "ImagingPlane", "device": "PlaceholderMicroscope"}]])
+def test_a_plane_without_a_device_lies_on_the_one_of_neuroconvs_name(planes):
+    devices = [{"name": "Microscope", "description": "Two-photon."}, {"name": "Laser"}]
+    translated = translate(ophys(Device=devices, ImagingPlane=planes))
+    assert translated["Devices"]["Microscope"] == {"name": "Microscope", "description": "Two-photon."}
+    assert translated["Ophys"]["ImagingPlanes"]["caiman"]["device_metadata_key"] == "Microscope"
+
+
+def test_a_plane_with_a_device_stays_on_it():
+    planes = {"caiman": {"device_metadata_key": "scope"}}
+    metadata = {
+        "Devices": {"scope": {"name": "Scope"}},
+        "Ophys": {"Device": [{"name": "Microscope"}], "ImagingPlanes": planes},
+    }
+    assert translate(metadata)["Ophys"]["ImagingPlanes"] == planes
+    listed = ophys(Device=[{"name": "Microscope"}], ImagingPlane=[{"name": "ImagingPlane", "device": "Scope"}])
+    assert translate(listed)["Ophys"]["ImagingPlanes"]["caiman"]["device_metadata_key"] == "Scope"
+
+
 def test_devices_stand_where_the_schema_of_specifications_wants_them():
     translated = translate(
         ophys(

@@ -24,6 +24,8 @@ _CONTAINERS = ("ImageSegmentation", *_SERIES_CONTAINERS, "SegmentationImages")
 # How deep the fields stand in a block: below a key, or below a table of ROIs and a trace or an image.
 _DEPTHS = {"Devices": 1, "ImagingPlanes": 1, "PlaneSegmentations": 1, "RoiResponses": 2, "SegmentationImages": 2}
 _NAMED_BLOCKS = ("Devices", "ImagingPlanes", "PlaneSegmentations")
+# In NeuroConv's list format, a plane that names no device lies on the device of this name.
+_DEFAULT_DEVICE = "Microscope"
 # NeuroConv's list format keeps this trace in a container of its own.
 _DFF = "dff"
 # What NeuroConv's list format describes of every table of ROIs, whether or not there is such a trace or image.
@@ -129,6 +131,7 @@ def to_dictionaries(
     _let_dff_have_a_name_of_its_own(in_lists["RoiResponses"], ours["RoiResponses"])
     base, edits = (in_dictionaries, in_lists) if lists_win else (in_lists, in_dictionaries)
     merged = {block: _merged(base[block], edits[block], depth) for block, depth in _DEPTHS.items()}
+    _link_default_device(merged["ImagingPlanes"], ours["ImagingPlanes"], _names(in_lists["Devices"]), placeholders)
     translated["Devices"] = merged.pop("Devices")
     kept = {name: block for name, block in ophys.items() if name not in (*_LIST_BLOCKS, *_DEVICE_LISTS)}
     translated["Ophys"] = {**kept, **merged}
@@ -297,8 +300,10 @@ def _check_device_references(
     """Refuse a plane that still names the placeholder of a device after that was given another name."""
     stand_in = placeholders.device["name"]
     names = [device["name"] for device in devices]
+    if not names or not {stand_in, _DEFAULT_DEVICE}.isdisjoint({*names, *in_dictionaries}):
+        return
     for index, plane in enumerate(planes):
-        if plane.get("device") == stand_in and names and stand_in not in {*names, *in_dictionaries}:
+        if plane.get("device") == stand_in:
             raise ValueError(_missing(f"['ImagingPlane'][{index}]['device']", stand_in, "['Device']", names))
 
 
@@ -312,6 +317,21 @@ def _check_plane_references(
         if plane is not None and names and plane not in {*names, *in_dictionaries}:
             place = f"['ImageSegmentation']['plane_segmentations'][{index}]['imaging_plane']"
             raise ValueError(_missing(place, plane, "['ImagingPlane']", names))
+
+
+def _link_default_device(
+    planes: dict[str, Any],
+    ours: Mapping[str, Any],
+    listed: Mapping[str, str],
+    placeholders: Placeholders,
+) -> None:
+    """Put the caller's planes on the default device of lists where they have none."""
+    device_key = next((key for key, name in listed.items() if name == _DEFAULT_DEVICE), None)
+    for key in ours if device_key is not None else ():
+        plane = planes.get(key) or {}
+        link = plane.get("device_metadata_key")
+        if link is None or listed.get(link) == placeholders.device["name"]:
+            planes[key] = {**plane, "device_metadata_key": device_key}
 
 
 def _missing(place: str, name: str, block: str, names: list[str]) -> str:
