@@ -326,7 +326,8 @@ def test_trace_chunks_are_of_one_size_and_balanced(num_frames: int, num_rois: in
         ((600, 13), (600, 13)),  # small traces are one chunk
         ((10_000, 1000), (2000, 250)),  # 5 chunks a ROI, 4 chunks a frame
         ((60_000, 1000), (5455, 91)),
-        ((1000, 100_000), (72, 7143)),
+        ((1000, 10_000), (500, 1000)),  # not (200, 2500)
+        ((300, 100_000), (300, 1667)),
         ((8192, 1000), (2049, 250)),  # not 2048 frames, which are four whole pages
     ],
 )

@@ -15,8 +15,9 @@ from caiman_interface.hosts import read_block, slices_its_data
 
 from .chunk_writer import Selection, Shape, grown, shrunk
 
-# What one thread reads at a time, where only one thread can read.
-_BLOCK_BYTES = 16 * 2**20
+# What is read at a time where only one thread can read. Some readers open their file anew for each block, so that
+# small ones cost time; larger ones than this are claimed from the system anew each time, which costs more.
+_BLOCK_BYTES = 28 * 2**20
 
 
 class ArraySource:

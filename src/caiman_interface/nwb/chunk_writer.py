@@ -39,8 +39,6 @@ _PLANE_TO_COMPRESS_ALONE = 2**18
 
 # A task smaller than this costs more to hand to a thread than to do.
 _TASK_BYTES = 2**20
-# What a source that only one thread may read gives at a time.
-_BLOCK_BYTES = 32 * 2**20
 # Uncompressed bytes that may wait or be worked on for each thread: this bounds the memory, whatever the size of the
 # data.
 _BYTES_IN_FLIGHT = 12 * 2**20
@@ -71,7 +69,7 @@ class BlockSource(Protocol):
         """Read the block that one slice per axis selects."""
 
     def block_shape(self, chunks: Shape) -> Shape:
-        """Give the shape in which one thread reads, in multiples of `chunks`; only asked if not `parallel`."""
+        """Give the shape in which one thread reads, in multiples of `chunks`."""
 
 
 class Progress(Protocol):
@@ -335,11 +333,7 @@ def _encode(encoding: ChunkEncoding, block: NDArray[Any], origin: Shape) -> list
 
 def _fill_with_hdf5(dataset: h5py.Dataset, source: BlockSource) -> Iterator[int]:
     """Let HDF5 convert, filter and write, block by block."""
-    step = dataset.chunks or (1,) * dataset.ndim
-    if source.parallel:
-        shape = grown(step, source.shape, _BLOCK_BYTES // source.dtype.itemsize)
-    else:
-        shape = source.block_shape(step)
+    shape = source.block_shape(dataset.chunks or (1,) * dataset.ndim)
     for selection in blocks(source.shape, shape):
         values = source.read(selection)
         dataset[selection] = values

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 _CHUNK_BYTES = 4_000_000
+_SHORTEST_FRAMES = 500
 _PAGE_BYTES = 4096
 
 
@@ -24,7 +25,8 @@ def trace_chunk_shape(num_frames: int, num_rois: int, dtype: np.dtype[Any]) -> t
     Returns
     -------
     tuple of int
-        (frames, ROIs) of a chunk: 4 MB before compression, and as many chunks along the frames as along the ROIs.
+        (frames, ROIs) of a chunk: 4 MB before compression, and as many chunks along the frames as along the ROIs,
+        but no fewer than 500 frames.
 
     Notes
     -----
@@ -32,7 +34,9 @@ def trace_chunk_shape(num_frames: int, num_rois: int, dtype: np.dtype[Any]) -> t
     all chunks along the ROIs. Over a network each chunk costs a round trip of latency L and its bytes at bandwidth
     B. The product of both costs is smallest where a chunk has L·B bytes on disk: 2 to 3 MB for 50 ms at 50 MB/s,
     4 MB before compression. At equal numbers of chunks along both axes neither kind of reader pays for the other.
-    The time to write hardly depends on the shape: ``benchmarks/chunk_shapes.py`` measures all three.
+    Windows are seldom shorter than 10 s, so that chunks of less than some hundred frames help nobody, and short
+    rows take longer to gather. ``benchmarks/chunk_shapes.py`` measures all this; ``benchmarks/README.md`` has the
+    results.
 
     Chunks whose frames fill whole pages of memory take a third longer to write, because the same frame of all ROIs
     falls onto the same place in the processor's cache; they get one frame more.
@@ -44,14 +48,17 @@ def trace_chunk_shape(num_frames: int, num_rois: int, dtype: np.dtype[Any]) -> t
     >>> trace_chunk_shape(600, 13, np.dtype("float64"))
     (600, 13)
     """
-    chunks_per_axis = math.sqrt(num_frames * num_rois * dtype.itemsize / _CHUNK_BYTES)
-    rois = _part(num_rois, chunks_per_axis)
-    frames = _part(num_frames, num_frames * rois * dtype.itemsize / _CHUNK_BYTES)
+    values = _CHUNK_BYTES / dtype.itemsize
+    rois = _part(num_rois, math.sqrt(num_frames * num_rois / values))
+    frames = _part(num_frames, num_frames * rois / values)
+    if frames < _SHORTEST_FRAMES:
+        frames = _part(num_frames, num_frames / _SHORTEST_FRAMES)
+        rois = _part(num_rois, num_rois * frames / values)
     if frames * dtype.itemsize % _PAGE_BYTES == 0 and frames < num_frames:
         frames += 1
-    return frames, rois
+    return max(1, frames), max(1, rois)
 
 
 def _part(length: int, parts: float) -> int:
-    """Cut a length into about so many equal parts, at least one long."""
-    return max(1, math.ceil(length / max(1, round(parts))))
+    """Cut a length into about so many equal parts."""
+    return math.ceil(length / max(1, round(parts)))

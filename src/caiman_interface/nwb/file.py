@@ -20,7 +20,7 @@ from neuroconv.tools.nwb_helpers import (
 )
 from pynwb import NWBHDF5IO, NWBFile
 
-from caiman_interface.hosts import WriteStep, forget_source
+from caiman_interface.hosts import WriteStep, forget_source, hdf5_io
 
 from ._deferral import allocated, data_restored, defer, hide_data
 from .chunk_writer import ChunkWriter, Progress, available_threads
@@ -148,7 +148,7 @@ def _write_or_export(nwbfile: NWBFile, io: HDMFIO) -> None:
 @contextmanager
 def _new_hdf5_file(path: Path) -> Iterator[tuple[h5py.File, NWBHDF5IO]]:
     """Open a new file. pynwb would warn of its name, and note it in the objects, had it opened the file itself."""
-    with h5py.File(path, "w", rdcc_nbytes=_CHUNK_CACHE_BYTES) as file, NWBHDF5IO(file=file, mode="w") as io:
+    with h5py.File(path, "w", rdcc_nbytes=_CHUNK_CACHE_BYTES) as file, hdf5_io(file) as io:
         yield file, io
 
 
