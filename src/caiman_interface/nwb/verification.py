@@ -184,9 +184,10 @@ class _Verification:
         footprints = self._members(rois.folder, [rois.footprints_member])
         if table is None:
             everything = np.arange(len(rois.footprints))
-            yield _missing(footprints, f"ImageSegmentation/{entry['name']}", "the whole table")
+            place = f"ImageSegmentation/{entry['name']}"
+            yield _missing(footprints, place, "the whole table")
             for name in rois.columns(everything):
-                yield _missing(self._column_members(rois, name), f"{entry['name']}/{name}")
+                yield _missing(self._column_members(rois, name), f"{place}/{name}")
             yield from self._series_results(rois, None, everything)
             return
         place = f"ImageSegmentation/{table.name}"
