@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import inspect
 import json
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import h5py
 from hdmf.container import Data
 from neuroconv.tools.hdmf import SliceableDataChunkIterator
 from numpy.typing import NDArray
-from pynwb import NWBFile
+from pynwb import NWBHDF5IO, NWBFile
+from pynwb.device import Device, DeviceModel
 
 # roiextractors keeps the containers of its contract private ("TODO make public once API stabilizes").
 from roiextractors.segmentationextractor import _PropertyInfo as PropertyInfo
@@ -30,6 +33,7 @@ __all__ = [
     "WriteStep",
     "add_device",
     "forget_source",
+    "hdf5_io",
     "name_for_dandi",
     "read_block",
     "resolve_conversion_options",
@@ -103,31 +107,62 @@ def forget_source(container: Any, source: str) -> None:
             child._AbstractContainer__container_source = None  # noqa: SLF001
 
 
+def hdf5_io(file: h5py.File) -> NWBHDF5IO:
+    """Have pynwb write to a new file that is open already.
+
+    Before pynwb 4 it warned that the path, of which there is none, does not end in ".nwb".
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The file path provided: None", UserWarning)
+        return NWBHDF5IO(file=file, mode="w")
+
+
 def add_device(nwbfile: NWBFile, metadata: Mapping[str, Any], device_key: str) -> Any:
     """Return the device of that key in ``metadata["Devices"]``, added to the file if none of its name is there.
 
-    NeuroConv 0.10 has a function for it, which knows device models and types of extensions; 0.9.3 has none.
+    NeuroConv 0.10 has a function for it, which knows types of extensions too; 0.9.3 has none.
 
     Raises
     ------
     ValueError
-        If the metadata has no such device.
+        If the metadata lacks the device or its model, or one of them has no name.
     """
-    devices = metadata.get("Devices") or {}
-    if device_key not in devices:
-        message = (
-            f"metadata['Devices'] has no entry '{device_key}', to which device_metadata_key refers. "
-            f"Its entries are: {', '.join(devices) or 'none'}."
-        )
-        raise ValueError(message)
+    device = _named_entry(metadata, "Devices", device_key)
+    model_key = device.pop("device_model_metadata_key", None)
+    model = None if model_key is None else _named_entry(metadata, "DeviceModels", model_key)
     try:
         from neuroconv.tools.nwb_helpers._metadata_and_file_helpers import _add_device_to_nwbfile
     except ImportError:
-        fields = {key: value for key, value in devices[device_key].items() if value is not None}
-        fields.pop("device_model_metadata_key", None)
-        name = fields["name"]
-        return nwbfile.devices[name] if name in nwbfile.devices else nwbfile.create_device(**fields)
+        return _add_plain_device(nwbfile, device, model)
     return _add_device_to_nwbfile(nwbfile, metadata=metadata, metadata_key=device_key)
+
+
+def _named_entry(metadata: Mapping[str, Any], block: str, key: str) -> dict[str, Any]:
+    entries = metadata.get(block) or {}
+    entry = entries.get(key) if isinstance(entries, Mapping) else None
+    if not isinstance(entry, Mapping) or not entry.get("name"):
+        wanted = "an entry with a 'name'" if key in entries else f"one of {', '.join(entries) or '(none)'}"
+        message = f"metadata['{block}']['{key}'], to which the metadata refers, is {entry!r}; expected {wanted}."
+        raise ValueError(message)
+    return {field: value for field, value in entry.items() if value is not None}
+
+
+def _add_plain_device(nwbfile: NWBFile, device: Mapping[str, Any], model: Mapping[str, Any] | None) -> Device:
+    """Add a device as NeuroConv 0.10 does, but for types of extensions."""
+    for entry, plain in ((device, "Device"), (model or {}, "DeviceModel")):
+        if entry.get("type", plain) != plain:
+            message = f"The type '{entry['type']}' of '{entry['name']}' needs NeuroConv 0.10 or later."
+            raise ValueError(message)
+    if device["name"] in nwbfile.devices:
+        return nwbfile.devices[device["name"]]
+    fields = {field: value for field, value in device.items() if field != "type"}
+    if model is not None and model["name"] not in nwbfile.device_models:
+        known = {"manufacturer": "unknown", **model}
+        nwbfile.add_device_model(DeviceModel(**{field: value for field, value in known.items() if field != "type"}))
+    if model is not None:
+        fields["model"] = nwbfile.device_models[model["name"]]
+    nwbfile.add_device(Device(**fields))
+    return nwbfile.devices[device["name"]]
 
 
 def speaks_dictionaries(interface_class: Any) -> bool:
