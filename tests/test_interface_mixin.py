@@ -1,0 +1,41 @@
+"""NeuroConv's own tests of an interface pass on every real file, and what was written is read back value by value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from neuroconv.tools.testing.data_interface_mixins import SegmentationExtractorInterfaceTestMixin
+from pynwb import read_nwb
+
+from caiman_interface import CaimanSegmentationInterface
+from written_values import check_written
+
+
+@pytest.mark.filterwarnings("ignore:An attribute .name. already exists on DynamicTable")  # of the table of parameters
+@pytest.mark.filterwarnings("ignore:Class-scoped fixtures? defined as instance method")  # NeuroConv 0.9.3's
+class CaimanMixin(SegmentationExtractorInterfaceTestMixin):
+    """The host's tests; it has none that looks at what was written."""
+
+    data_interface_cls = CaimanSegmentationInterface
+
+    @pytest.fixture
+    def setup_interface(self):
+        """The host's, that closes what it opened."""
+        self.test_name = ""
+        self.interface = first = self.data_interface_cls(**self.interface_kwargs)
+        yield first, self.test_name
+        for interface in (first, self.interface):
+            interface.segmentation_extractor.results.close()
+
+    def check_read_nwb(self, nwbfile_path: str) -> None:
+        nwbfile = read_nwb(nwbfile_path)
+        try:
+            check_written(nwbfile, self.interface.segmentation_extractor)
+        finally:
+            nwbfile.read_io.close()
+
+
+for path in sorted((Path(__file__).parent / "data").glob("*.hdf5")):
+    test_class = f"Test_{path.stem.replace('.', '_')}"
+    globals()[test_class] = type(test_class, (CaimanMixin,), {"interface_kwargs": {"file_path": str(path)}})
