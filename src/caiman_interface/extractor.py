@@ -48,8 +48,10 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     CaimanFileError
-        If the file is not what CaImAn writes.
+        If it is not what CaImAn writes.
 
     Notes
     -----
