@@ -376,6 +376,24 @@ def test_times_of_the_experimenters_are_extra(caiman_files: dict[str, Path], tmp
     assert places(report, "extra") == {f"Fluorescence/{name}/timestamps" for name in names}
 
 
+def test_a_file_without_rate_and_distance_of_pixels(copy_of: Callable[[str], Path], tmp_path: Path) -> None:
+    """What CaImAn was not told is not missing; a rate that the times give is the experimenter's."""
+    caiman, nwb = copy_of("sim2p_minimal"), tmp_path / "untold.nwb"
+    with h5py.File(caiman, "r+") as file:
+        del file["params/data/fr"]
+        del file["params/data/dxy"]
+    interface = CaimanSegmentationInterface(caiman)
+    interface.set_aligned_timestamps(np.arange(600) / 20)
+    metadata = interface.get_metadata()
+    metadata["NWBFile"]["session_start_time"] = START
+    interface.run_conversion(nwbfile_path=nwb, metadata=metadata)
+    interface.segmentation_extractor.results.close()
+    report = verify(caiman, nwb)
+    assert report.ok, str(report)
+    names = ("RoiResponseSeries", "Denoised", "Deconvolved", "Background")
+    assert places(report, "extra") == {f"Fluorescence/{name}/rate" for name in names}
+
+
 # Several analyses in one file
 
 

@@ -89,9 +89,10 @@ def add_table(
 def component_columns(results: CaimanResults, positions: NDArray[np.intp]) -> dict[str, Column]:
     """Return the columns of the components at `positions`: what CaImAn computed of each, and nothing else."""
     components = results.components
-    whole: dict[str, NDArray[Any]] = dict(components.hand_picked)
+    whole: dict[str, NDArray[Any]] = {}
     if components.acceptance.verdict != "not evaluated":
         whole["is_accepted"] = components.acceptance.mask(components.count)
+    whole.update(components.hand_picked)
     if results.frame_added is not None:
         whole["frame_added"] = results.frame_added
     columns = {name: Column(values[positions], COLUMNS[name]) for name, values in whole.items()}

@@ -316,6 +316,7 @@ class _Verification:
     def _plane_results(self, table: PlaneSegmentation) -> Iterator[_Result]:
         plane = table.imaging_plane
         expected = self._metadata["ImagingPlanes"][self._written.key]
+        units = expected.get("grid_spacing_unit"), plane.grid_spacing_unit
         for field, stored in (("imaging_rate", "fr"), ("grid_spacing", "dxy")):
             if field not in expected:
                 continue
@@ -323,10 +324,8 @@ class _Verification:
             found = getattr(plane, field)
             if found is None:
                 yield _missing(caiman, place)
-                continue
-            unit = plane.grid_spacing_unit if field == "grid_spacing" else None
-            if unit not in {None, expected["grid_spacing_unit"]}:
-                detail = f"in {expected['grid_spacing_unit']} from CaImAn, in {unit} in the NWB file"
+            elif field == "grid_spacing" and units[0] != units[1]:
+                detail = f"in {units[0]} from CaImAn, in {units[1]} in the NWB file"
                 yield "different", Finding(caiman=caiman, nwb=place, detail=detail)
             else:
                 yield _compared(caiman, place, _number_difference(expected[field], np.asarray(found)[()]))
