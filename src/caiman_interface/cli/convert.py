@@ -223,11 +223,11 @@ def _run(conversions: Sequence[Conversion], jobs: int) -> list[Outcome]:
     from .progress import progress_bars
 
     labels = {conversion.session.number: conversion.session.label for conversion in conversions}
-    with progress_bars(labels) as listener:
-        done = {
-            conversion.session.number: outcome
-            for conversion, outcome in convert_all(conversions, jobs=jobs, listener=listener)
-        }
+    done: dict[int, Outcome] = {}
+    with progress_bars(labels) as bars:
+        for conversion, outcome in convert_all(conversions, jobs=jobs, listener=bars.show):
+            done[conversion.session.number] = outcome
+            bars.end(conversion.session.number)
     return [done[number] for number in sorted(done)]
 
 

@@ -10,19 +10,31 @@ import click
 @click.command(name="verify")
 @click.argument("caiman_file", metavar="FILE", type=click.Path(path_type=Path))
 @click.argument("nwb_file", metavar="NWB", type=click.Path(path_type=Path))
-def command(caiman_file: Path, nwb_file: Path) -> None:
+@click.option(
+    "--metadata-key",
+    metavar="KEY",
+    help="The metadata_key under which FILE was converted; needed where NWB holds several CaImAn files.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write a JSON object, for programs.")
+def command(caiman_file: Path, nwb_file: Path, metadata_key: str | None, as_json: bool) -> None:
     """Compare an NWB file with its CaImAn file.
 
     \b
-    Example:
+    Examples:
       caiman-interface verify results.hdf5 results.nwb
+      caiman-interface verify plane0.hdf5 planes.nwb --metadata-key plane0
 
     Every value is read from both. Says what is equal, what differs, what is missing, and what of the CaImAn file is not
     stored and why. Exit status 0 if nothing differs or is missing, 1 otherwise.
     """  # noqa: D301
     from caiman_interface import verify
 
-    report = verify(caiman_file, nwb_file)
-    click.echo(str(report))
+    report = verify(caiman_file, nwb_file, metadata_key=metadata_key)
+    if as_json:
+        from .output import print_json
+
+        print_json(report.model_dump(mode="json"))
+    else:
+        click.echo(str(report))
     if not report.ok:
         raise click.exceptions.Exit(1)

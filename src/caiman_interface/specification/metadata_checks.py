@@ -76,29 +76,32 @@ def _date_problems(metadata: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _appended_numbers(metadata: Mapping[str, Any], sources: Sequence[MetadataSource]) -> Iterator[Problem]:
-    """Yield each list of numbers that is not what was stated: NeuroConv appends lists to those that the file states."""
+    """Yield each list of numbers that NeuroConv's merging makes into another one."""
+    last_stated: dict[tuple[Any, str], tuple[int, list[Any]]] = {}
     for source in sources:
-        planes = get_value(source.values, ("Ophys", "ImagingPlane"))
-        for index, plane in enumerate(planes if isinstance(planes, list) else []):
+        for index, plane in enumerate(_listed_planes(source.values)):
             for field in _NUMBER_LISTS:
-                stated = plane.get(field) if isinstance(plane, dict) else None
-                merged = _merged_plane(metadata, plane).get(field) if isinstance(stated, list) else stated
-                if isinstance(stated, list) and merged != stated:
-                    yield _appended(("Ophys", "ImagingPlane", index, field), stated, merged)
+                if isinstance(plane.get(field), list):
+                    last_stated[plane.get("name"), field] = (index, plane[field])
+    for (name, field), (index, stated) in last_stated.items():
+        merged = next(plane for plane in _listed_planes(metadata) if plane.get("name") == name)
+        if merged[field] != stated:
+            yield _appended(("Ophys", "ImagingPlane", index, field), stated, merged[field])
 
 
-def _merged_plane(metadata: Mapping[str, Any], plane: Mapping[str, Any]) -> Mapping[str, Any]:
+def _listed_planes(metadata: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     planes = get_value(metadata, ("Ophys", "ImagingPlane"))
-    return next((entry for entry in planes if entry.get("name") == plane.get("name")), {})
+    return [plane for plane in planes if isinstance(plane, Mapping)] if isinstance(planes, list) else []
 
 
 def _appended(path: KeyPath, stated: list[Any], merged: Any) -> Problem:
     return Problem(
         path,
-        f"'{path[-1]}' would not be this list: another is stated already, and NeuroConv puts the two together",
-        f"{show_value(stated)}, together {show_value(merged)}",
-        "a list that is stated once, here or in the CaImAn file",
-        "Take the line out.",
+        f"'{path[-1]}' would become {show_value(merged)}",
+        show_value(stated),
+        "a list that arrives as it stands here: of lists that are stated twice NeuroConv makes one, and where it "
+        "merges it leaves out numbers that repeat",
+        "State it in one place only, with numbers that differ, or take it out.",
     )
 
 

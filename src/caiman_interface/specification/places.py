@@ -52,7 +52,11 @@ class Places:
         )
 
     def find_metadata(
-        self, path: KeyPath, merged: Mapping[str, Any], sources: Sequence[MetadataSource]
+        self,
+        path: KeyPath,
+        merged: Mapping[str, Any],
+        sources: Sequence[MetadataSource],
+        names: Mapping[tuple[str, str], str],
     ) -> tuple[Path | None, KeyPath]:
         """Return the file, and the path in it, where a piece of merged metadata was stated.
 
@@ -67,11 +71,13 @@ class Places:
             The metadata before that.
         sources : sequence of MetadataSource
             What was stated, in the order of merging.
+        names : mapping
+            The names that the interfaces give to entries of ``Ophys``, by block and key.
         """
         if not sources:
             return None, path
         best, deepest = (sources[-1].file, (*sources[-1].path, *path)), 0
-        for steps in _writings(path, merged):
+        for steps in _writings(path, merged, names):
             for source in reversed(sources):
                 reached = _follow(source.values, steps)
                 if len(reached) > deepest:
@@ -102,10 +108,10 @@ def _index_of(values: Any, name: str) -> int | None:
     return next((i for i, entry in enumerate(entries) if isinstance(entry, dict) and entry.get("name") == name), None)
 
 
-def _writings(path: KeyPath, merged: Mapping[str, Any]) -> Iterator[list[Any]]:
+def _writings(path: KeyPath, merged: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> Iterator[list[Any]]:
     """Yield the ways to write a path: with entries of lists by their name, and in NeuroConv's list format."""
     yield _with_names(path, merged)
-    translated = _in_lists(path, merged)
+    translated = _in_lists(path, merged, names)
     if translated is not None:
         yield translated
 
@@ -124,11 +130,12 @@ _LISTS = {"ImagingPlanes": ("ImagingPlane",), "PlaneSegmentations": ("ImageSegme
 _LIST_FIELDS = {"device_metadata_key": "device", "imaging_plane_metadata_key": "imaging_plane"}
 
 
-def _in_lists(path: KeyPath, merged: Mapping[str, Any]) -> list[Any] | None:
+def _in_lists(path: KeyPath, merged: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> list[Any] | None:
     """Write a path of the dictionary format in the list format, where it may have been stated."""
     block_depth = 2
     if len(path) <= block_depth or path[0] != "Ophys" or path[1] not in _LISTS:
         return None
-    name = get_value(merged, (*path[:3], "name")) or path[2]
+    block, key = str(path[1]), str(path[2])
+    name = get_value(merged, (*path[:3], "name")) or names.get((block, key), key)
     rest = [_LIST_FIELDS.get(str(key), key) for key in path[3:]]
-    return ["Ophys", *_LISTS[str(path[1])], _Named(str(name)), *rest]
+    return ["Ophys", *_LISTS[block], _Named(str(name)), *rest]

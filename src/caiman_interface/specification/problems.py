@@ -209,5 +209,5 @@ def _of_model_error(details: Mapping[str, Any]) -> Problem:
         remedy = "Take it out, or correct its name."
         return Problem(path, message, "", expected, remedy)
     stands_there = "" if isinstance(details["input"], Mapping) else show_value(details["input"])
-    wanted = expected or message.removeprefix("expected ")
+    wanted = expected or message.removeprefix("expected ").removeprefix("Input should be ")
     return Problem(path, _wrong(path), stands_there, wanted, "Correct the value.")

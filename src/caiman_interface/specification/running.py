@@ -191,7 +191,7 @@ def _convert(conversion: Conversion, listener: Listener | None) -> Contents:
     with lists_are_no_news():
         converter = session.make_converter(_Converter)
         metadata = session.merge_metadata(converter)
-        options = session.resolve_options(converter)
+        options = session.resolve_options(converter.data_interface_objects)
         for name, interface in converter.data_interface_objects.items():
             known = interface.get_conversion_options_schema().get("properties", {})
             options[name].update({key: value for key, value in conversion.options.items() if key in known})

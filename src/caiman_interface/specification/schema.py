@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from caiman_interface.hosts import specification_schemas
@@ -18,25 +18,19 @@ _METADATA = "metadata"
 _DEVICE_FIELDS = ("name", "description", "manufacturer")
 
 
-def specification_schema(interfaces: Iterable[str] | None = None) -> dict[str, Any]:
+def specification_schema() -> dict[str, Any]:
     """Return the JSON schema (draft 07) of a specification, in one document without references to others.
 
     It is NeuroConv's own schema, with what this package knows added: the interfaces that are installed, the source
     data and options of the CaImAn interface, and the metadata that it takes.
-
-    Parameters
-    ----------
-    interfaces : iterable of str, optional
-        The names of data interfaces to offer; by default those that are installed.
     """
     specification, metadata = specification_schemas()
-    names = sorted(known_interfaces() if interfaces is None else interfaces)
     properties = specification["properties"]
     properties["data_interfaces"] = {
         "type": "object",
         "title": "Data interfaces",
         "description": "Names of your choice, each with the class that reads the data.",
-        "additionalProperties": {"type": "string", "enum": names},
+        "additionalProperties": {"type": "string", "enum": sorted(known_interfaces())},
     }
     properties["conversion_options"] = _options("Options for every interface of every session.")
     session = properties["experiments"]["additionalProperties"]["properties"]["sessions"]["items"]

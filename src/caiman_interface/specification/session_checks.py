@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import ValidationError as ModelError
 
 from caiman_interface.caiman_file import CaimanFileError
 from caiman_interface.interface import CaimanSegmentationInterface
+from caiman_interface.nwb.vocabulary import metadata_of
 from caiman_interface.schemas import CaimanConversionOptions
 
 from .document import KeyPath, get_value
@@ -139,6 +141,8 @@ def _path_problem(path: KeyPath, value: Any, *, is_folder: bool) -> Iterator[Pro
 def _path_remedy(target: Path) -> str:
     if not target.parent.is_dir():
         return f"Correct the path, or --data-folder-path: there is no folder {target.parent} either."
+    if target.exists():
+        return "Correct the path, or --data-folder-path."
     near = near_matches(target.name, [entry.name for entry in target.parent.iterdir()], likeness=0.8)
     return f"Did you mean '{near[0]}', in the same folder?" if near else "Correct the path, or --data-folder-path."
 
@@ -180,18 +184,11 @@ def _option_problems(
     if unfit:
         return
     for name, interface in interfaces.items():
-        options = session.resolve_options(_Of({name: interface}))[name]
+        options = session.resolve_options([name])[name]
         schema = interface.get_conversion_options_schema()
         problems = schema_problems(_plain(options), schema) or list(_caiman_option_problems(interface, options))
         for problem in problems:
             yield _placed_option(problem, session, name, specification)
-
-
-class _Of:
-    """What `Session.resolve_options` needs of a converter."""
-
-    def __init__(self, interfaces: dict[str, Any]) -> None:
-        self.data_interface_objects = interfaces
 
 
 def _caiman_option_problems(interface: Any, options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -234,18 +231,30 @@ def _check_metadata(session: Session, interfaces: Mapping[str, Any], places: Pla
     blanks = {path for source in session.metadata_sources for path in blanks_of(source.values)}
     session = replace(session, metadata_sources=stated)
     try:
-        merged = session.merge_metadata(converter)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what cannot be merged, which is an error below
+            merged = session.merge_metadata(converter)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         what = f"the metadata cannot be merged with what the interfaces state: {_words_of(error)}"
         remedy = "Compare its form with the metadata in a specification that `caiman-interface init` writes."
         yield places.finding(Problem((*session.path, "metadata"), what, "", "", remedy), _last_file(session))
         return
+    names = dict(_given_names(interfaces))
     for problem in metadata_problems(merged, converter, stated):
         if problem.is_missing and problem.path in blanks:
             continue
-        file, path = places.find_metadata(problem.path, merged, stated)
+        file, path = places.find_metadata(problem.path, merged, stated, names)
         explained = problem if session.path else _asked_for(problem)
         yield places.finding(replace(explained, path=path), file)
+
+
+def _given_names(interfaces: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield block, key and name of what the CaImAn interfaces state of their planes and tables."""
+    for interface in interfaces.values():
+        if isinstance(interface, CaimanSegmentationInterface):
+            ophys = metadata_of(interface.segmentation_extractor.results, interface.metadata_key)
+            for block in ("ImagingPlanes", "PlaneSegmentations"):
+                yield from (((block, key), entry["name"]) for key, entry in ophys[block].items())
 
 
 def _asked_for(problem: Problem) -> Problem:

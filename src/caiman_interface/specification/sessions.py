@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from neuroconv import datainterfaces
@@ -95,11 +94,9 @@ class Session:
             metadata = dict_deep_update(metadata, source.values)
         return metadata
 
-    def resolve_options(self, converter: Any) -> dict[str, dict[str, Any]]:
-        """Return the conversion options of each interface, merged as NeuroConv does."""
-        return resolve_conversion_options(
-            list(converter.data_interface_objects), self.global_options, self.session_options
-        )
+    def resolve_options(self, interfaces: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the conversion options of the interfaces of these names, merged as NeuroConv does."""
+        return resolve_conversion_options(list(interfaces), self.global_options, self.session_options)
 
 
 def session_of_file(file: Path, metadata_sources: tuple[MetadataSource, ...]) -> Session:
@@ -172,10 +169,10 @@ def find_interface_classes(specification: Mapping[str, Any]) -> dict[str, type]:
     return {key: known[name] for key, name in stated.items() if isinstance(name, str) and name in known}
 
 
-def known_interfaces(module: ModuleType = datainterfaces) -> dict[str, type]:
+def known_interfaces() -> dict[str, type]:
     """Return every data interface that NeuroConv knows, its own and those of plugins, by name."""
-    listed = set(module.interface_list)
-    return {name: value for name, value in vars(module).items() if isinstance(value, type) and value in listed}
+    listed = set(datainterfaces.interface_list)
+    return {name: value for name, value in vars(datainterfaces).items() if isinstance(value, type) and value in listed}
 
 
 @contextmanager

@@ -167,7 +167,9 @@ def _ignored(data: Mapping[str, Any]) -> Iterator[Problem]:
             if isinstance(session, Mapping):
                 inner: KeyPath = (*path, "sessions", index)
                 yield from _ignored_keys(session, inner, _SESSION_KEYS)
-                yield from _ignored_interfaces(session, inner, list(interfaces or ()))
+                yield from _ignored_interfaces(
+                    session, inner, list(interfaces) if isinstance(interfaces, Mapping) else []
+                )
     if "upload_to_dandiset" in data:
         yield Problem(
             ("upload_to_dandiset",),

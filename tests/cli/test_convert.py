@@ -1,0 +1,321 @@
+"""The command `convert`. That its files are those of NeuroConv's own run is shown with `specification`."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+
+import h5py
+import pytest
+from rich.console import Console
+
+from caiman_interface.cli import output as streams
+from caiman_interface.cli.progress import progress_bars
+from caiman_interface.specification.running import Progressed
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data"
+TIME = "2024-05-03T14:30:00+02:00"
+SPECIFICATION = """\
+metadata:
+  NWBFile:
+    session_start_time: 2024-05-03T14:30:00+02:00
+data_interfaces:
+  Segmentation: CaimanSegmentationInterface
+experiments:
+  day1:
+    sessions:
+      - nwbfile_name: one
+        source_data:
+          Segmentation: {file_path: sim2p_minimal.hdf5}
+      - nwbfile_name: two
+        source_data:
+          Segmentation: {file_path: sim2p_full.hdf5}
+"""
+
+
+@pytest.fixture
+def specification(tmp_path):
+    path = tmp_path / "spec.yml"
+    path.write_text(SPECIFICATION)
+    return path
+
+
+@pytest.fixture
+def caiman_file(tmp_path):
+    return Path(shutil.copy(DATA / "sim2p_full.hdf5", tmp_path / "results.hdf5"))
+
+
+def rows(table: str) -> list[list[str]]:
+    """Return the cells of a table that was written to a pipe."""
+    return [re.split(r"\s{2,}", line.strip()) for line in table.splitlines()]
+
+
+def text_of(path: Path, dataset: str) -> str:
+    with h5py.File(path) as file:
+        return file[dataset].asstr()[()]
+
+
+def test_one_file_and_the_table_of_what_was_written(run, caiman_file, tmp_path):
+    output = tmp_path / "mouse.nwb"
+    result = run("convert", caiman_file, "-o", output, "--session-start-time", TIME)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    heading, row = rows(result.stdout)
+    assert heading == ["Session", "ROIs", "Accepted", "Traces", "Frames", "Size", "Time", "NWB file"]
+    assert row[:5] == ["results", "13", "7", "5", "600"]
+    assert row[7] == str(output)
+    assert "\x1b" not in result.stdout
+    assert datetime.fromisoformat(text_of(output, "session_start_time")) == datetime.fromisoformat(TIME)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mouse.nwb", "results.hdf5"]
+
+
+def test_one_file_into_a_folder_that_is_made(run, caiman_file, tmp_path):
+    result = run("convert", caiman_file, "-o", tmp_path / "new" / "nwb", "--session-start-time", TIME, "--stub")
+    assert result.exit_code == 0
+    with h5py.File(tmp_path / "new" / "nwb" / "results.nwb") as file:
+        assert file["processing/ophys/Fluorescence/Denoised/data"].shape == (100, 13)
+
+
+def test_accepted_only(run, caiman_file, tmp_path):
+    output = tmp_path / "mouse.nwb"
+    run("convert", caiman_file, "-o", output, "--session-start-time", TIME, "--accepted-only")
+    with h5py.File(output) as file:
+        table = file["processing/ophys/ImageSegmentation/PlaneSegmentation"]
+        assert table["id"][()].tolist() == [0, 1, 2, 3, 4, 5, 12]
+
+
+def test_what_is_missing_is_asked_for_by_name(run, caiman_file, tmp_path):
+    result = run("convert", caiman_file, "-o", tmp_path / "mouse.nwb")
+    assert result.exit_code == 1
+    assert "error: 'session_start_time' is missing" in result.stderr
+    assert "Give it with --session-start-time, for example --session-start-time 2024-05-03T14:30" in result.stderr
+    assert f"Nothing was converted: {caiman_file} has 1 error." in result.stderr
+    assert result.stdout == ""
+    assert not (tmp_path / "mouse.nwb").exists()
+
+
+def test_metadata_from_a_file(run, caiman_file, tmp_path):
+    metadata = tmp_path / "meta.yml"
+    metadata.write_text(
+        f"NWBFile: {{session_start_time: '{TIME}', lab: Doe Lab}}\n"
+        "Subject: {subject_id: mouse12, species: Mus musculus, sex: F}\n"
+        "Ophys: {ImagingPlane: [{name: ImagingPlane, indicator: GCaMP6s}]}\n"
+    )
+    output = tmp_path / "mouse.nwb"
+    result = run("convert", caiman_file, "-o", output, "--metadata", metadata, "--stub")
+    assert result.exit_code == 0, result.stderr
+    assert text_of(output, "general/lab") == "Doe Lab"
+    assert text_of(output, "general/subject/subject_id") == "mouse12"
+    assert text_of(output, "general/optophysiology/ImagingPlane/indicator") == "GCaMP6s"
+    # Dictionaries, which NeuroConv refuses in a specification, do here.
+    metadata.write_text("Ophys: {ImagingPlanes: {caiman_segmentation: {indicator: GCaMP8m}}}\n")
+    later = "2025-01-01T00:00:00+00:00"
+    run(
+        "convert",
+        caiman_file,
+        "-o",
+        output,
+        "--metadata",
+        metadata,
+        "--session-start-time",
+        later,
+        "--overwrite",
+        "--stub",
+    )
+    assert text_of(output, "session_start_time").startswith("2025-01-01")
+    assert text_of(output, "general/optophysiology/ImagingPlane/indicator") == "GCaMP8m"
+
+
+def test_wrong_metadata_have_their_place_in_the_file(run, caiman_file, tmp_path):
+    metadata = tmp_path / "meta.yml"
+    metadata.write_text(f"NWBFile:\n  session_start_time: {TIME}\n  labb: Doe Lab\nSubject:\n  age:\n")
+    result = run("convert", caiman_file, "-o", tmp_path / "mouse.nwb", "--metadata", metadata)
+    assert result.exit_code == 1
+    assert f"{metadata}:3:3: error: unknown key 'labb'" in result.stderr
+    assert f"{metadata}:5:3: blank: 'age' is to be filled in" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("- a\n", "holds no metadata"), ("a: [\n", ":2:1: not valid YAML"), (None, "does not exist")]
+)
+def test_a_metadata_file_that_is_none(run, caiman_file, tmp_path, text, message):
+    metadata = tmp_path / "meta.yml"
+    if text is not None:
+        metadata.write_text(text)
+    result = run("convert", caiman_file, "-o", tmp_path / "mouse.nwb", "--metadata", metadata)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_what_exists_is_replaced_only_with_overwrite(run, caiman_file, tmp_path):
+    output = tmp_path / "mouse.nwb"
+    output.write_text("mine")
+    result = run("convert", caiman_file, "-o", output, "--session-start-time", TIME)
+    assert result.exit_code == 1
+    assert f"{output} exists" in result.stderr
+    assert output.read_text() == "mine"
+    assert run("convert", caiman_file, "-o", output, "--session-start-time", TIME, "--overwrite").exit_code == 0
+    assert h5py.is_hdf5(output)
+
+
+def test_a_specification(run, specification, tmp_path):
+    result = run("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, "--stub")
+    assert result.exit_code == 0, result.stderr
+    table = rows(result.stdout)
+    assert [row[:5] for row in table[1:]] == [["one", "13", "-", "4", "100"], ["two", "13", "7", "5", "100"]]
+    assert sorted(path.name for path in (tmp_path / "nwb").iterdir()) == ["one.nwb", "two.nwb"]
+
+
+def test_outcomes_as_json(run, specification, tmp_path):
+    result = run("convert", specification, "-o", tmp_path, "--data-folder-path", DATA, "--stub", "--json")
+    first, second = json.loads(result.stdout)
+    assert first["path"] == str(tmp_path / "one.nwb")
+    assert first["nbytes"] == (tmp_path / "one.nwb").stat().st_size
+    assert second["contents"] == {"rois": 13, "accepted": 7, "traces": 5, "frames": 100}
+    assert second["error"] == ""
+
+
+def test_nothing_is_converted_when_anything_is_wrong(run, specification, tmp_path):
+    specification.write_text(SPECIFICATION.replace("sim2p_full", "sim2p_none"))
+    result = run("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA)
+    assert result.exit_code == 1
+    assert f"{specification}:14:26: error: there is no file" in result.stderr
+    assert not (tmp_path / "nwb").exists()
+
+
+def test_a_warning_is_shown_and_does_not_stop(run, specification, tmp_path):
+    specification.write_text(SPECIFICATION + "upload_to_dandiset: '000123'\n")
+    result = run("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, "--stub")
+    assert result.exit_code == 0
+    assert "warning: `caiman-interface convert` uploads nothing" in result.stderr
+
+
+def test_sessions_without_a_name_are_named_after_their_subject(run, specification, tmp_path):
+    subject = "  Subject: {subject_id: mouse12, species: Mus musculus, sex: F}\n"
+    text = SPECIFICATION.partition("      - nwbfile_name: two")[0].replace("nwbfile_name: one\n        ", "")
+    specification.write_text(text.replace("data_interfaces", f"{subject}data_interfaces"))
+    arguments = ("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, "--stub")
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    (path,) = (tmp_path / "nwb").iterdir()
+    assert path.name.startswith("sub-mouse12")
+    assert rows(result.stdout)[1][7] == str(path)
+    again = run(*arguments)
+    assert again.exit_code == 1
+    assert str(path) in again.stderr
+    assert run(*arguments, "--overwrite").exit_code == 0
+    assert list((tmp_path / "nwb").iterdir()) == [path]
+
+
+def test_zarr(run, caiman_file, tmp_path):
+    options = ("--session-start-time", TIME, "--stub", "--backend", "zarr")
+    result = run("convert", caiman_file, "-o", tmp_path / "nwb", *options)
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "nwb" / "results.nwb.zarr").is_dir()
+    assert rows(result.stdout)[1][:4] == ["results", "13", "7", "5"]
+
+
+def test_nwbinspector_speaks_at_the_end(run, tmp_path):
+    specification = ROOT / "conversion_specs" / "two_photon_session.yml"
+    result = run("convert", specification, "-o", tmp_path, "--data-folder-path", DATA, "--stub", "--inspect")
+    assert result.exit_code == 0
+    assert "check_single_row" in result.stderr  # there is one background component
+    assert len(rows(result.stdout)) == 2
+
+
+def test_a_critical_message_of_nwbinspector_has_status_1(run, caiman_file, tmp_path):
+    output = tmp_path / "mouse.nwb"
+    future = ("--session-start-time", "2100-01-01T00:00:00+00:00")
+    result = run("convert", caiman_file, "-o", output, *future, "--stub", "--inspect")
+    assert result.exit_code == 1
+    assert "CRITICAL" in result.stderr
+    assert output.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--session-start-time", TIME], "--session-start-time is for one session"),
+        (["--jobs", "0"], "not in the range"),
+        (["--backend", "csv"], "is not one of"),
+    ],
+)
+def test_wrong_usage_with_a_specification(run, specification, tmp_path, arguments, message):
+    result = run("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "nwb").exists()
+
+
+def test_a_specification_does_not_go_into_one_file(run, specification, tmp_path):
+    result = run("convert", specification, "-o", tmp_path / "a.nwb", "--data-folder-path", DATA)
+    assert result.exit_code == 2
+    assert "must be a folder" in result.stderr
+
+
+def test_accepted_only_needs_a_caiman_file(run, specification, tmp_path):
+    (tmp_path / "trials.csv").write_text("start_time,stop_time\n0.0,1.0\n")
+    text = SPECIFICATION.partition("      - nwbfile_name: two")[0]
+    text = text.replace("CaimanSegmentationInterface", "CsvTimeIntervalsInterface").replace(
+        "sim2p_minimal.hdf5", "trials.csv"
+    )
+    specification.write_text(text)
+    result = run("convert", specification, "-o", tmp_path / "nwb", "--accepted-only")
+    assert result.exit_code == 2
+    assert "--accepted-only is for CaImAn files" in result.stderr
+    assert run("convert", specification, "-o", tmp_path / "nwb").exit_code == 0
+
+
+def test_a_data_folder_is_for_specifications(run, caiman_file, tmp_path):
+    result = run("convert", caiman_file, "-o", tmp_path, "--session-start-time", TIME, "--data-folder-path", DATA)
+    assert result.exit_code == 2
+
+
+def test_a_file_that_caiman_did_not_write(run, tmp_path):
+    (tmp_path / "notes.hdf5").write_text("no")
+    result = run("convert", tmp_path / "notes.hdf5", "-o", tmp_path / "a.nwb", "--session-start-time", TIME)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {tmp_path / 'notes.hdf5'}")
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_session_that_fails_is_told_and_the_others_are_converted(run, specification, tmp_path):
+    specification.write_text(SPECIFICATION.replace("nwbfile_name: one", "nwbfile_name: nowhere/one"))
+    arguments = ("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, "--stub", "--overwrite")
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: nowhere/one was not converted: ")
+    assert str(tmp_path / "nwb" / "nowhere") in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [row[0] for row in rows(result.stdout)] == ["Session", "two"]
+    assert [path.name for path in (tmp_path / "nwb").iterdir()] == ["two.nwb"]
+    assert "Traceback" in run(*arguments, "--debug").stderr
+
+
+def test_progress_is_drawn_on_a_terminal(monkeypatch):
+    terminal = Console(file=StringIO(), force_terminal=True, width=100, color_system=None)
+    monkeypatch.setattr(streams, "messages", lambda: terminal)
+    with progress_bars({1: "mouse1", 2: "mouse2"}) as bars:
+        bars.show(Progressed(1, 40_000_000, 160_000_000, 60_000))
+        bars._progress.refresh()
+        drawn = terminal.file.getvalue()
+        bars.end(1)
+        bars._progress.refresh()
+    assert "0 of 2 sessions" in drawn
+    assert "mouse1" in drawn
+    assert "40.0 MB of 160.0 MB, 60000 frames" in drawn
+    after = terminal.file.getvalue()[len(drawn) :]
+    assert "1 of 2 sessions" in after
+    assert "mouse2" not in after
+
+
+def test_progress_is_not_drawn_elsewhere(capsys):
+    with progress_bars({1: "mouse1", 2: "mouse2"}) as bars:
+        bars.show(Progressed(1, 1, 2, 3))
+        bars.end(1)
+    assert capsys.readouterr() == ("", "")

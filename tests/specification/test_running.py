@@ -1,0 +1,316 @@
+"""Conversions of specifications: the same result as NeuroConv's own run, whichever interfaces they name."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+from neuroconv.tools.yaml_conversion_specification import run_conversion_from_yaml
+
+from caiman_interface.specification.checks import check_specification
+from caiman_interface.specification.naming import name_files
+from caiman_interface.specification.running import (
+    Contents,
+    Conversion,
+    Outcome,
+    Progressed,
+    convert,
+    convert_all,
+    size_of,
+)
+from caiman_interface.specification.sessions import read_sessions
+
+DATA = Path(__file__).parents[1] / "data"
+
+# NeuroConv's advice against metadata in lists, which its schema of specifications demands.
+pytestmark = pytest.mark.filterwarnings("ignore:.*old list-based format:FutureWarning")
+
+# NeuroConv before 0.10 cuts the letters n, w and b from the ends of names, so that none of these ends with them.
+SPECIFICATION = """
+metadata:
+  NWBFile:
+    session_start_time: 2024-05-03T14:30:00+02:00
+    lab: Doe Lab
+    keywords: [calcium imaging]
+  Subject: {subject_id: mouse12, species: Mus musculus, sex: F, age: P90D}
+  Ophys:
+    Devices: []
+    Device:
+      - name: Microscope
+        description: With a resonant scanner.
+    ImagingPlane:
+      - name: ImagingPlane
+        device: Microscope
+        indicator: GCaMP6s
+        location: VISp
+        excitation_lambda: 920.0
+        optical_channel:
+          - name: OpticalChannel
+            description: Green.
+            emission_lambda: 510.0
+conversion_options:
+  stub_test: true
+data_interfaces:
+  Segmentation: CaimanSegmentationInterface
+  Lower: CaimanSegmentationInterface
+experiments:
+  gratings:
+    metadata:
+      NWBFile: {experiment_description: Gratings., lab: Roe Lab}
+    sessions:
+      - nwbfile_name: two_photons
+        source_data:
+          Segmentation: {file_path: sim2p_full.hdf5}
+        conversion_options:
+          Segmentation: {stub_samples: 60, accepted_only: true}
+        metadata:
+          NWBFile: {session_id: first, keywords: [gratings]}
+      - nwbfile_name: two_planes.nwb
+        source_data:
+          Segmentation: {file_path: sim2p_minimal.hdf5, metadata_key: upper}
+          Lower: {file_path: sim3d.hdf5, metadata_key: lower}
+        conversion_options:
+          Segmentation: {stub_test: false}
+          Lower: {mask_type: image}
+  dark:
+    sessions:
+      - nwbfile_name: cnmfe_results
+        source_data:
+          Segmentation: {file_path: sim1p_cnmfe.hdf5}
+        metadata:
+          NWBFile: {}
+          Subject: {subject_id: mouse13}
+"""
+TRIALS = """
+metadata:
+  NWBFile:
+    session_start_time: 2024-05-03T14:30:00+02:00
+data_interfaces:
+  Trials: CsvTimeIntervalsInterface
+  Segmentation: CaimanSegmentationInterface
+experiments:
+  gratings:
+    sessions:
+      - nwbfile_name: trials_and_rois
+        source_data:
+          Trials: {file_path: trials.csv}
+          Segmentation: {file_path: sim2p_minimal.hdf5}
+      - nwbfile_name: trials_only
+        source_data:
+          Trials: {file_path: trials.csv}
+"""
+
+
+def conversions_of(specification: Path, data_folder: Path, folder: Path, **options: Any) -> list[Conversion]:
+    checked = check_specification(specification, data_folder=data_folder)
+    assert checked.findings == ()
+    folder.mkdir(exist_ok=True)
+    return [Conversion(session, folder / f"{session.name}.nwb", **options) for session in checked.sessions]
+
+
+def everything(path: Path) -> dict[str, Any]:
+    """Return type, shape, value and attributes of every object in an HDF5 file, less what differs with each writing."""
+    found: dict[str, Any] = {}
+
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        attributes = {key: value for key, value in item.attrs.items() if not isinstance(value, h5py.Reference)}
+        attributes.pop("object_id", None)
+        attributes.pop("file_name", None)  # of the script
+        value: Any = None
+        if isinstance(item, h5py.Dataset) and item.dtype.kind != "O":
+            value = (item.dtype.str, item.shape, item[()])
+        elif isinstance(item, h5py.Dataset):
+            value = (item.shape, [_plain(entry, item.file) for entry in np.ravel(item[()])])
+        found[name] = (type(item).__name__, attributes, value)
+
+    with h5py.File(path, "r") as file:
+        file.visititems(add)
+    for name in ("identifier", "file_create_date", "general/source_script"):
+        found.pop(name, None)
+    return found
+
+
+def _plain(entry: Any, file: h5py.File) -> Any:
+    return file[entry].name if isinstance(entry, h5py.Reference) else entry
+
+
+def assert_same_files(ours: Path, theirs: Path) -> None:
+    mine, other = everything(ours), everything(theirs)
+    assert mine.keys() == other.keys()
+    for name in mine:
+        np.testing.assert_equal(mine[name], other[name], err_msg=name)
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    shutil.copy(DATA / "sim2p_minimal.hdf5", folder)
+    (folder / "trials.csv").write_text("start_time,stop_time,contrast\n0.0,1.0,0.5\n2.0,3.5,0.25\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def specification(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("specification") / "spec.yml"
+    path.write_text(SPECIFICATION)
+    return path
+
+
+@pytest.fixture(scope="module")
+def converted(specification: Path) -> tuple[Path, list[Outcome], list[Progressed]]:
+    """The folder with the NWB files, what became of each session, and what was reported on the way."""
+    folder = specification.parent / "nwb"
+    reports: list[Progressed] = []
+    outcomes = [convert(one, reports.append) for one in conversions_of(specification, DATA, folder)]
+    return folder, outcomes, reports
+
+
+def test_the_result_is_that_of_neuroconvs_own_run(specification, converted, tmp_path):
+    folder, outcomes, _ = converted
+    assert [outcome.error for outcome in outcomes] == ["", "", ""]
+    run_conversion_from_yaml(specification, data_folder_path=DATA, output_folder_path=tmp_path)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert names == ["cnmfe_results.nwb", "two_photons.nwb", "two_planes.nwb"]
+    for name in names:
+        assert_same_files(folder / name, tmp_path / name)
+
+
+def test_other_interfaces_are_converted_as_neuroconv_does(write_specification, data_folder, tmp_path):
+    specification = write_specification(TRIALS)
+    # An option that an interface does not have is not given to it.
+    options = {"accepted_only": True}
+    both, trials_only = conversions_of(specification, data_folder, tmp_path / "ours", options=options)
+    outcomes = [convert(both), convert(trials_only)]
+    run_conversion_from_yaml(specification, data_folder_path=data_folder, output_folder_path=tmp_path / "theirs")
+    for name in ("trials_and_rois.nwb", "trials_only.nwb"):
+        assert_same_files(tmp_path / "ours" / name, tmp_path / "theirs" / name)
+    assert outcomes[1].contents == Contents(rois=None, accepted=None, traces=0, frames=0)
+    with h5py.File(tmp_path / "ours" / "trials_and_rois.nwb") as file:
+        np.testing.assert_array_equal(file["intervals/trials/contrast"], [0.5, 0.25])
+
+
+def test_the_account_says_what_was_written(converted):
+    folder, (first, second, third), _ = converted
+    assert first.session == "two_photons"
+    assert first.contents == Contents(rois=7, accepted=7, traces=5, frames=60)
+    assert first.nbytes == (folder / "two_photons.nwb").stat().st_size
+    assert first.seconds > 0
+    with h5py.File(folder / "two_planes.nwb") as file:
+        upper, lower = (
+            file[f"processing/ophys/ImageSegmentation/PlaneSegmentation_{key}"] for key in ("upper", "lower")
+        )
+        series = file["processing/ophys/Fluorescence"]
+        assert second.contents == Contents(
+            rois=len(upper["id"]) + len(lower["id"]),
+            accepted=int(lower["is_accepted"][()].sum()),  # the other file was not evaluated
+            traces=len(series),
+            frames=max(len(one["data"]) for one in series.values()),
+        )
+    assert third.contents is not None
+    assert third.contents.frames == 100
+
+
+def test_progress_goes_from_the_first_byte_to_the_last(converted):
+    _, outcomes, reports = converted
+    for number, outcome in enumerate(outcomes, start=1):
+        of_session = [report for report in reports if report.number == number]
+        done = [report.bytes_done for report in of_session]
+        assert done == sorted(done)
+        assert done[-1] == of_session[-1].bytes_total > 0
+        assert {report.frames for report in of_session} == {outcome.contents.frames}
+
+
+def test_processes_write_the_same_files_and_a_failure_keeps_back_no_other(specification, converted, tmp_path):
+    folder, alone, _ = converted
+    first, second, third = conversions_of(specification, DATA, tmp_path)
+    nowhere = replace(second, path=tmp_path / "nowhere" / "two_planes.nwb")
+    reports: list[Progressed] = []
+    ended = convert_all([first, nowhere, third], jobs=2, listener=reports.append)
+    outcomes = {conversion.session.number: outcome for conversion, outcome in ended}
+    for number, name in ((1, "two_photons.nwb"), (3, "cnmfe_results.nwb")):
+        assert outcomes[number].error == ""
+        assert outcomes[number].contents == alone[number - 1].contents
+        assert_same_files(tmp_path / name, folder / name)
+    assert {1, 3} <= {report.number for report in reports}
+    assert "does not exist" in outcomes[2].error
+    assert outcomes[2].details.startswith("Traceback")
+    assert (outcomes[2].contents, outcomes[2].nbytes) == (None, 0)
+
+
+def test_a_session_that_fails_keeps_back_no_other(write_specification, data_folder, tmp_path):
+    both, trials_only = conversions_of(write_specification(TRIALS), data_folder, tmp_path)
+    nowhere = replace(both, path=tmp_path / "nowhere" / "trials_and_rois.nwb")
+    (_, failed), (_, done) = convert_all([nowhere, trials_only])
+    assert "does not exist" in failed.error
+    assert done.error == ""
+    assert (tmp_path / "trials_only.nwb").exists()
+
+
+def test_options_of_the_command_go_before_those_of_the_specification(specification, tmp_path):
+    conversion = conversions_of(specification, DATA, tmp_path, options={"stub_test": True, "accepted_only": False})[0]
+    assert convert(conversion).contents == Contents(rois=13, accepted=7, traces=5, frames=60)
+
+
+def test_what_exists_is_kept_unless_it_may_be_replaced(write_specification, data_folder, tmp_path):
+    conversion = conversions_of(write_specification(TRIALS), data_folder, tmp_path)[1]
+    conversion.path.write_text("mine")
+    assert "already exists" in convert(conversion).error
+    assert conversion.path.read_text() == "mine"
+    assert convert(replace(conversion, overwrite=True)).error == ""
+    assert conversion.path.read_bytes().startswith(b"\x89HDF")
+
+
+def test_zarr(specification, tmp_path):
+    conversion = conversions_of(specification, DATA, tmp_path, backend="zarr")[0]
+    path = tmp_path / "a.nwb.zarr"
+    outcome = convert(replace(conversion, path=path))
+    assert outcome.error == ""
+    assert path.is_dir()
+    assert outcome.nbytes == size_of(path) > 100_000
+
+
+def test_a_file_without_a_name_gets_that_of_neuroconv(write_specification, data_folder, tmp_path):
+    subject = "  Subject: {subject_id: mouse12, species: Mus musculus, sex: F}\n"
+    text = TRIALS.replace("data_interfaces", f"{subject}data_interfaces").replace(
+        "nwbfile_name: trials_and_rois\n        ", ""
+    )
+    specification = write_specification(text)
+    unnamed, _ = conversions_of(specification, data_folder, tmp_path)
+    assert unnamed.session.name is None
+    path = tmp_path / "temporary" / "1.nwb"
+    path.parent.mkdir()
+    assert convert(replace(unnamed, path=path)).error == ""
+    copy = Path(shutil.copy(path, path.with_name("2.nwb")))
+    (named,) = name_files([path], tmp_path, overwrite=False)
+    with pytest.warns(UserWarning, match="already exists"):  # hdmf, when it reads the table of parameters
+        run_conversion_from_yaml(specification, data_folder_path=data_folder, output_folder_path=tmp_path / "theirs")
+    assert named.name in {path.name for path in (tmp_path / "theirs").iterdir()}
+    assert named.name != "trials_only.nwb"
+
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        name_files([copy], tmp_path, overwrite=False)
+    assert copy.exists()
+    assert name_files([copy], tmp_path, overwrite=True) == [named]
+
+
+def test_sessions_are_numbered_as_neuroconv_numbers_them(write_specification):
+    path = write_specification(SPECIFICATION)
+    sessions = read_sessions(yaml.safe_load(path.read_text()), path, data_folder=DATA)
+    assert [(session.number, session.label) for session in sessions] == [
+        (1, "two_photons"),
+        (2, "two_planes"),
+        (3, "cnmfe_results"),
+    ]
+    assert sessions[0].source_data == {"Segmentation": {"file_path": str(DATA / "sim2p_full.hdf5")}}
+    assert [source.path for source in sessions[2].metadata_sources] == [
+        ("metadata",),
+        ("experiments", "dark", "sessions", 0, "metadata"),
+    ]

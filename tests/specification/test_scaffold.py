@@ -1,0 +1,177 @@
+"""Scaffolds: what the files state is filled in, the rest is blank, and filled in they can be converted."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from caiman_interface.caiman_file import CaimanFileError
+from caiman_interface.specification.checks import check_specification
+from caiman_interface.specification.document import Document, get_value
+from caiman_interface.specification.scaffold import write_scaffold
+
+DATA = Path(__file__).parents[1] / "data"
+
+BLANKS = {
+    "metadata.NWBFile.experiment_description",
+    "metadata.NWBFile.experimenter",
+    "metadata.NWBFile.lab",
+    "metadata.NWBFile.institution",
+    "metadata.Subject.subject_id",
+    "metadata.Subject.species",
+    "metadata.Subject.sex",
+    "metadata.Subject.age",
+    "metadata.Ophys.Device[0].description",
+    "metadata.Ophys.ImagingPlane[0].location",
+    "metadata.Ophys.ImagingPlane[0].indicator",
+    "metadata.Ophys.ImagingPlane[0].excitation_lambda",
+    "metadata.Ophys.ImagingPlane[0].optical_channel[0].description",
+    "metadata.Ophys.ImagingPlane[0].optical_channel[0].emission_lambda",
+    "experiments.recordings.sessions[0].metadata.NWBFile.session_start_time",
+    "experiments.recordings.sessions[0].metadata.NWBFile.session_description",
+}
+PLANE = ("metadata", "Ophys", "ImagingPlane")
+
+
+@pytest.fixture
+def scaffold(tmp_path):
+    """A function that writes a scaffold beside copies of real files, and returns its path."""
+
+    def scaffold(*names: str, as_planes: bool = False) -> Path:
+        files = [Path(shutil.copy(DATA / f"{name}.hdf5", tmp_path)) for name in names]
+        path = tmp_path / "session.yml"
+        text = write_scaffold(files, folder=tmp_path, file_name=path.name, schema="./s.json", as_planes=as_planes)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return scaffold
+
+
+def test_every_real_file_gives_a_scaffold_with_blanks_and_no_errors(caiman_file, tmp_path):
+    path = tmp_path / "session.yml"
+    path.write_text(write_scaffold([caiman_file], folder=tmp_path, file_name=path.name), encoding="utf-8")
+    findings = check_specification(path).findings
+    assert {finding.severity for finding in findings} == {"blank"}
+    assert {finding.key for finding in findings} == BLANKS
+    assert all(", e.g. " in finding.expected for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("names", "as_planes"),
+    [
+        (["sim2p_full"], False),
+        (["sim2p_full", "sim3d", "sim1p_cnmfe"], False),
+        (["sim2p_full", "sim2p_nb2", "sim2p_p0"], True),
+    ],
+)
+def test_filled_in_it_has_no_findings(scaffold, fill_in, names, as_planes):
+    path = scaffold(*names, as_planes=as_planes)
+    fill_in(path)
+    checked = check_specification(path)
+    assert checked.findings == ()
+    assert len(checked.sessions) == (1 if as_planes else len(names))
+
+
+def test_what_the_file_states_is_filled_in(scaffold):
+    path = scaffold("sim2p_full")
+    data = Document.read(path).data
+    plane = get_value(data, (*PLANE, 0))
+    assert plane["name"] == "ImagingPlane"
+    assert plane["imaging_rate"] == 15.49
+    assert plane["description"] == "Two-photon imaging plane, as CaImAn's parameters say."
+    assert data["metadata"]["NWBFile"]["keywords"] == ["two-photon calcium imaging", "CaImAn"]
+    (session,) = data["experiments"]["recordings"]["sessions"]
+    assert session["nwbfile_name"] == "sim2p_full"
+    assert session["source_data"] == {"Segmentation": {"file_path": "sim2p_full.hdf5"}}
+    text = path.read_text(encoding="utf-8")
+    assert "# grid_spacing: [1.2e-06, 1.5e-06]  # metres" in text
+    assert "60 x 80 pixels; 600 frames, 15.49 per second, 38.7 s; 13 components, 7 accepted" in text
+
+
+def test_one_photon_data_are_called_so(scaffold):
+    data = Document.read(scaffold("sim1p_cnmfe")).data
+    assert data["metadata"]["NWBFile"]["keywords"] == ["one-photon calcium imaging", "CaImAn"]
+
+
+def test_editors_find_the_schema_by_the_first_line(scaffold):
+    assert scaffold("sim2p_full").read_text().splitlines()[0] == "# yaml-language-server: $schema=./s.json"
+
+
+def test_optional_lines_can_be_uncommented(scaffold):
+    path = scaffold("sim2p_full")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    start = lines.index("data_interfaces:")
+    optional = [index for index in range(start, len(lines)) if lines[index].lstrip().startswith("# ")]
+    for index in optional:
+        key = lines[index].lstrip().removeprefix("# ").split(":")[0]
+        if key.isidentifier():
+            lines[index] = lines[index].replace("# ", "", 1)
+    data = yaml.safe_load("\n".join(lines[start:]).replace("\n#   ", "\n  "))
+    assert data["metadata"]["NWBFile"]["protocol"] == "Protocol 2024-01"
+    assert data["metadata"]["Subject"]["genotype"] == "Slc17a7-IRES2-Cre;Ai93"
+    assert data["conversion_options"] == {"accepted_only": True, "stub_test": True}
+    plane = get_value(data, (*PLANE, 0))
+    assert plane["origin_coords"] == [0.0, 0.0, 0.0001]
+    assert plane["grid_spacing"] == [1.2e-06, 1.5e-06]
+
+
+def test_several_files_are_several_sessions(scaffold):
+    path = scaffold("sim2p_full", "sim3d")
+    data = Document.read(path).data
+    sessions = data["experiments"]["recordings"]["sessions"]
+    assert [session["nwbfile_name"] for session in sessions] == ["sim2p_full", "sim3d"]
+    assert list(data["data_interfaces"]) == ["Segmentation"]
+    (plane,) = get_value(data, PLANE)
+    # The two rates differ, and what is stated for all sessions would win over what each file states.
+    assert "imaging_rate" not in plane
+    assert "grid_spacing" not in path.read_text(encoding="utf-8").split("ImagingPlane:")[1].split("device:")[0]
+
+
+def test_sessions_that_are_alike_state_their_rate_once(scaffold):
+    (plane,) = get_value(Document.read(scaffold("sim2p_full", "sim2p_nb2")).data, PLANE)
+    assert plane["imaging_rate"] == 15.49
+
+
+def test_planes_are_one_session_and_share_what_is_stated_once(scaffold, fill_in):
+    path = scaffold("sim2p_full", "sim2p_nb2", as_planes=True)
+    fill_in(path)
+    data = Document.read(path).data
+    (session,) = data["experiments"]["recordings"]["sessions"]
+    assert session["source_data"] == {
+        "Plane0": {"file_path": "sim2p_full.hdf5", "metadata_key": "plane0"},
+        "Plane1": {"file_path": "sim2p_nb2.hdf5", "metadata_key": "plane1"},
+    }
+    first, second = get_value(data, PLANE)
+    assert (first["name"], second["name"]) == ("ImagingPlane_plane0", "ImagingPlane_plane1")
+    assert second["indicator"] == "GCaMP6s"
+    assert second["optical_channel"] == first["optical_channel"]
+
+
+def test_files_of_one_name_get_different_outputs(tmp_path):
+    files = []
+    for folder in ("day1", "day2", "elsewhere/day2"):
+        (tmp_path / folder).mkdir(parents=True)
+        files.append(Path(shutil.copy(DATA / "sim2p_minimal.hdf5", tmp_path / folder / "results.hdf5")))
+    data = yaml.safe_load(write_scaffold(files, folder=tmp_path / "day1", file_name="s.yml"))
+    sessions = data["experiments"]["recordings"]["sessions"]
+    assert [session["nwbfile_name"] for session in sessions] == ["day1_results", "day2_results", "day2_results_2"]
+    assert [session["source_data"]["Segmentation"]["file_path"] for session in sessions] == [
+        "results.hdf5",
+        "../day2/results.hdf5",
+        "../elsewhere/day2/results.hdf5",
+    ]
+
+
+def test_names_that_yaml_would_misread_are_in_quotes(tmp_path):
+    odd = Path(shutil.copy(DATA / "sim2p_minimal.hdf5", tmp_path / "20240503.hdf5"))
+    data = yaml.safe_load(write_scaffold([odd], folder=tmp_path, file_name="s.yml"))
+    assert data["experiments"]["recordings"]["sessions"][0]["nwbfile_name"] == "20240503"
+
+
+def test_a_file_that_caiman_did_not_write_is_refused(tmp_path):
+    (tmp_path / "text.hdf5").write_text("no")
+    with pytest.raises(CaimanFileError):
+        write_scaffold([tmp_path / "text.hdf5"], folder=tmp_path, file_name="s.yml")
