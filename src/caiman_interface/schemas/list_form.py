@@ -71,12 +71,12 @@ def list_metadata_schema(tables: Iterable[str]) -> dict[str, Any]:
         "ImagingPlane": {**planes, "type": "array", **_texts("Imaging planes", "The planes or volumes imaged.")},
         "ImageSegmentation": _container(
             "ImageSegmentation",
-            "Tables of ROIs",
+            _texts("Tables of ROIs", "The container of the tables of ROIs."),
             {"plane_segmentations": _listed("Tables of ROIs", "The tables of ROIs, in their order.", segmentations)},
         ),
         "Fluorescence": _by_table("Fluorescence", "Traces", RoiResponseEntry, patterns),
         "DfOverF": _by_table("DfOverF", "Traces of dF/F", RoiResponseEntry, patterns),
-        "SegmentationImages": _by_table("SegmentationImages", "Images of the frame", SegmentationImageEntry, patterns),
+        "SegmentationImages": _by_table("SegmentationImages", "Images", SegmentationImageEntry, patterns),
     }
     properties["SegmentationImages"]["properties"]["description"] = {
         "type": "string",
@@ -122,11 +122,11 @@ def _listed(title: str, description: str, entry: dict[str, Any]) -> dict[str, An
     return {"type": "array", **_texts(title, description), "items": entry}
 
 
-def _container(name: str, title: str, properties: dict[str, Any]) -> dict[str, Any]:
+def _container(name: str, texts: dict[str, str], properties: dict[str, Any]) -> dict[str, Any]:
     described = {"type": "string", "default": name, **_texts("Name", f"Name of the container; always '{name}'.")}
     return {
         "type": "object",
-        "title": title,
+        **texts,
         "properties": {"name": described, **properties},
         "additionalProperties": True,
     }
@@ -135,4 +135,5 @@ def _container(name: str, title: str, properties: dict[str, Any]) -> dict[str, A
 def _by_table(name: str, title: str, model: type[BaseModel], patterns: list[str]) -> dict[str, Any]:
     """Return the schema of a container of entries by table of ROIs, then by trace or image."""
     entries = {"type": "object", "patternProperties": {_ENTRIES: _with_single_types(entry_schema(model))}}
-    return {**_container(name, title, {}), "patternProperties": dict.fromkeys(patterns, entries)}
+    container = _container(name, _texts(title, f"{title}, by the name of their table of ROIs."), {})
+    return {**container, "patternProperties": dict.fromkeys(patterns, entries)}

@@ -162,7 +162,7 @@ class RoiResponseEntry(CheckedModel):
         default=None,
         allow_inf_nan=False,
         title="Offset",
-        description="What is then to be added to the values.",
+        description="What is then to be added to the values, in the unit.",
     )
     resolution: float | None = Field(
         default=None,
