@@ -1,0 +1,344 @@
+"""One package for all supported versions of NeuroConv: what differs between them stands in one module."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import tifffile
+import yaml
+from neuroconv import ConverterPipe, NWBConverter, datainterfaces, get_format_summaries
+from neuroconv.datainterfaces import TiffImagingInterface
+from neuroconv.utils import dict_deep_update
+from pynwb import NWBFile, read_nwb
+from pynwb.testing.mock.file import mock_NWBFile
+
+import caiman_interface
+from caiman_interface import CaimanSegmentationInterface, FastNWBConverter
+from caiman_interface.hosts import add_device, speaks_dictionaries
+from caiman_interface.plugins import registry
+from nwb_contents import assert_same_contents
+
+FILE = Path(__file__).parent / "data" / "sim2p_full.hdf5"
+START = datetime(2024, 5, 2, 10, 30, tzinfo=timezone.utc)
+SPEAKS_LISTS = not speaks_dictionaries(NWBConverter)
+PACKAGE = Path(caiman_interface.__file__).parent
+HOSTS = ("neuroconv", "roiextractors", "hdmf", "hdmf_zarr", "pynwb", "dandi", "nwbinspector")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:An attribute 'name' already exists:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The metadata passed to NeuroConv is in the old list-based:FutureWarning"),
+]
+
+
+# One module for what differs
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield module and name of what a file imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield from ((node.module or "", alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+
+
+def test_private_names_of_the_hosts_are_used_in_one_module() -> None:
+    found = {
+        f"{path.relative_to(PACKAGE)}: {module} {name}"
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "hosts.py"
+        for module, name in imports(path)
+        if module.split(".")[0] in HOSTS and any(part.startswith("_") for part in [*module.split("."), name])
+    }
+    assert not found
+
+
+def test_no_other_module_asks_for_versions_of_the_hosts() -> None:
+    asking = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if any(module.split(".")[0] == "packaging" for module, _ in imports(path))
+    }
+    assert asking <= {"hosts.py"}
+
+
+# Devices
+
+
+DEVICES = {
+    "Devices": {
+        "scope": {"name": "Scope", "description": "Two-photon.", "device_model_metadata_key": "model"},
+        "plain": {"name": "Plain", "description": None},
+        "nameless": {"description": "What?"},
+        "lost": {"name": "Lost", "device_model_metadata_key": "none"},
+    },
+    "DeviceModels": {"model": {"name": "Model 1", "description": "The first."}},
+}
+
+
+def test_a_device_is_added_once_with_its_model() -> None:
+    nwbfile = mock_NWBFile()
+    first = add_device(nwbfile, DEVICES, "scope")
+    assert add_device(nwbfile, DEVICES, "scope") is first
+    assert (first.name, first.description) == ("Scope", "Two-photon.")
+    assert (first.model.name, first.model.manufacturer, first.model.description) == ("Model 1", "unknown", "The first.")
+    assert add_device(nwbfile, DEVICES, "plain").name == "Plain"
+    assert (set(nwbfile.devices), set(nwbfile.device_models)) == ({"Scope", "Plain"}, {"Model 1"})
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("scop", r"\['Devices'\]\['scop'\], to which .* is None; expected one of scope, plain, nameless, lost"),
+        ("nameless", r"\['Devices'\]\['nameless'\], .* is {'description': 'What\?'}; expected an entry with a 'name'"),
+        ("lost", r"\['DeviceModels'\]\['none'\], to which .* is None; expected one of model"),
+    ],
+)
+def test_a_device_that_is_not_described_is_an_error(key, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        add_device(mock_NWBFile(), DEVICES, key)
+
+
+@pytest.mark.skipif(not SPEAKS_LISTS, reason="NeuroConv 0.10 knows the types of extensions")
+def test_a_device_of_an_extension_needs_a_newer_host() -> None:
+    metadata = {"Devices": {"fiber": {"name": "Fiber", "type": "OpticalFiber"}}}
+    with pytest.raises(ValueError, match=r"'OpticalFiber' of 'Fiber' needs NeuroConv 0\.10"):
+        add_device(mock_NWBFile(), metadata, "fiber")
+
+
+# Composition
+
+
+@pytest.fixture
+def interface() -> Iterator[CaimanSegmentationInterface]:
+    interface = CaimanSegmentationInterface(file_path=FILE)
+    yield interface
+    interface.segmentation_extractor.results.close()
+
+
+class Inner(NWBConverter):
+    data_interface_classes: ClassVar = {"Segmentation": CaimanSegmentationInterface}
+
+
+class Outer(NWBConverter):
+    data_interface_classes: ClassVar = {"Analysis": Inner}
+
+
+def with_start(metadata: Any) -> Any:
+    metadata["NWBFile"]["session_start_time"] = START
+    return metadata
+
+
+def series_of(path: Path) -> tuple[int, ...]:
+    nwbfile = read_nwb(path)
+    try:
+        shape: tuple[int, ...] = nwbfile.processing["ophys"]["Fluorescence"]["RoiResponseSeries"].data.shape
+    finally:
+        nwbfile.read_io.close()
+    return shape
+
+
+def test_format_summaries_describe_the_registered_class(monkeypatch) -> None:
+    for name in ("interface_list", "interfaces_by_category"):
+        monkeypatch.setattr(datainterfaces, name, copy.deepcopy(getattr(datainterfaces, name)))
+    monkeypatch.setattr(datainterfaces, "CaimanSegmentationInterface", datainterfaces.CaimanSegmentationInterface)
+    registry.place(datainterfaces, "CaimanSegmentationInterface", CaimanSegmentationInterface)
+    assert get_format_summaries()["CaimanSegmentationInterface"] == {
+        "display_name": "CaImAn Segmentation",
+        "keywords": ("segmentation", "roi", "cells"),
+        "associated_suffixes": (".hdf5", ".h5"),
+        "info": CaimanSegmentationInterface.info,
+    }
+
+
+@pytest.mark.parametrize("as_list", [True, False])
+def test_a_converter_pipe_takes_the_interface(interface, as_list, tmp_path) -> None:
+    pipe = ConverterPipe(data_interfaces=[interface] if as_list else {"Segmentation": interface})
+    name = "CaimanSegmentationInterface" if as_list else "Segmentation"
+    metadata = with_start(pipe.get_metadata())
+    options = {name: {"stub_test": True, "stub_samples": 7}}
+    pipe.run_conversion(tmp_path / "pipe.nwb", metadata=metadata, conversion_options=options)
+    assert series_of(tmp_path / "pipe.nwb") == (7, 13)
+
+
+@pytest.mark.parametrize("base", [NWBConverter, FastNWBConverter])
+def test_converters_nest(base, tmp_path) -> None:
+    class Outermost(base):  # type: ignore[misc, valid-type]
+        data_interface_classes: ClassVar = {"All": Outer}
+
+    sources = {"All": {"source_data": {"Analysis": {"source_data": {"Segmentation": {"file_path": str(FILE)}}}}}}
+    converter = Outermost(sources)
+    metadata = with_start(converter.get_metadata())
+    converter.run_conversion(tmp_path / "nested.nwb", metadata=metadata)
+    assert series_of(tmp_path / "nested.nwb") == (600, 13)
+
+
+def test_the_class_is_pickled_by_its_name() -> None:
+    assert pickle.loads(pickle.dumps(CaimanSegmentationInterface)) is CaimanSegmentationInterface
+
+
+# Beside another interface
+
+
+class Movie(TiffImagingInterface):  # type: ignore[misc]
+    """NeuroConv's own interface; that of 0.9.3 asks for names of channels that roiextractors 0.8.1 does not have."""
+
+    def __init__(self, **source_data: Any) -> None:
+        super().__init__(**source_data)
+        if not hasattr(self.imaging_extractor, "get_channel_names"):
+            self.imaging_extractor.get_channel_names = lambda: None
+
+
+@pytest.mark.parametrize("order", [("Movie", "Segmentation"), ("Segmentation", "Movie")])
+def test_a_movie_lies_on_the_same_imaging_plane(order, tmp_path) -> None:
+    tifffile.imwrite(tmp_path / "movie.tif", np.zeros((10, 60, 80), dtype=np.uint16))
+    classes = {"Movie": Movie, "Segmentation": CaimanSegmentationInterface}
+
+    class Both(NWBConverter):
+        data_interface_classes: ClassVar = {name: classes[name] for name in order}
+
+    movie = {"file_paths": [str(tmp_path / "movie.tif")], "sampling_frequency": 15.49}
+    converter = Both({"Movie": movie, "Segmentation": {"file_path": str(FILE)}})
+    stated = {
+        "Ophys": {
+            "Device": [{"name": "Microscope", "description": "Two-photon."}],
+            "ImagingPlane": [{"name": "ImagingPlane", "location": "VISp", "device": "Microscope"}],
+        }
+    }
+    metadata = with_start(dict_deep_update(converter.get_metadata(), stated))
+    if not SPEAKS_LISTS:  # the movie knows keys, and no plane of its own
+        (series,) = metadata["Ophys"]["MicroscopySeries"].values()
+        series["imaging_plane_metadata_key"] = "caiman_segmentation"
+    nwbfile = converter.create_nwbfile(metadata=metadata)
+    (plane,) = nwbfile.imaging_planes.values()
+    (series,) = nwbfile.acquisition.values()
+    assert series.imaging_plane is plane
+    assert nwbfile.processing["ophys"]["ImageSegmentation"]["PlaneSegmentation"].imaging_plane is plane
+    assert (plane.name, plane.location, plane.imaging_rate) == ("ImagingPlane", "VISp", 15.49)
+    assert (plane.device.name, plane.device.description) == ("Microscope", "Two-photon.")
+    converter.data_interface_objects["Segmentation"].segmentation_extractor.results.close()
+
+
+# A specification in either format
+
+NWBFILE = {"session_start_time": START.isoformat(), "session_description": "Drifting gratings."}
+SUBJECT = {"subject_id": "mouse01", "sex": "F", "species": "Mus musculus"}
+PLANE = {
+    "name": "ImagingPlane",
+    "location": "VISp2/3",
+    "indicator": "GCaMP6s",
+    "excitation_lambda": 920.0,
+    "device": "Scope",
+    "optical_channel": [{"name": "Green", "description": "GCaMP.", "emission_lambda": 510.0}],
+}
+# NeuroConv's schema of specifications demands the empty lists, and admits devices and imaging planes in lists only.
+IN_LISTS = {
+    "Devices": [],
+    "Device": [{"name": "Scope", "description": "Two-photon microscope."}],
+    "ImagingPlane": [PLANE],
+    "ImageSegmentation": {
+        "name": "ImageSegmentation",
+        "plane_segmentation": [],
+        "plane_segmentations": [{"name": "PlaneSegmentation", "description": "Cells."}],
+    },
+    "Fluorescence": {
+        "name": "Fluorescence",
+        "PlaneSegmentation": {"raw": {"name": "Raw", "description": "Raw traces."}},
+    },
+    "DfOverF": {"name": "DfOverF", "PlaneSegmentation": {"dff": {"comments": "Checked by hand."}}},
+}
+IN_DICTIONARIES = {
+    "Devices": [],
+    "Device": IN_LISTS["Device"],
+    "ImagingPlane": [PLANE],
+    "PlaneSegmentations": {"caiman_segmentation": {"description": "Cells."}},
+    "RoiResponses": {
+        "caiman_segmentation": {
+            "raw": {"name": "Raw", "description": "Raw traces."},
+            "dff": {"comments": "Checked by hand."},
+        }
+    },
+}
+
+
+def run_specification(ophys: dict[str, Any], folder: Path) -> NWBFile:
+    """Run the real command, as a user would, and read what it wrote."""
+    specification = {
+        "data_interfaces": {"Segmentation": "CaimanSegmentationInterface"},
+        "metadata": {"NWBFile": {"lab": "Example Lab"}, "Ophys": ophys},
+        "experiments": {
+            "gratings": {
+                "sessions": [
+                    {
+                        "nwbfile_name": "gratings",  # of a name with ".nwb" 0.9.3 strips more than that
+                        "source_data": {"Segmentation": {"file_path": FILE.name}},
+                        "metadata": {"NWBFile": NWBFILE, "Subject": SUBJECT},
+                    }
+                ]
+            }
+        },
+    }
+    folder.mkdir()
+    (folder / "specification.yml").write_text(yaml.safe_dump(specification))
+    command = shutil.which("neuroconv", path=str(Path(sys.executable).parent))
+    assert command is not None, "The tests need the command neuroconv: install the extra 'test'."
+    completed = subprocess.run(
+        [command, "specification.yml", "--data-folder-path", str(FILE.parent), "--output-folder-path", "."],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CAIMAN_"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr
+    return read_nwb(folder / "gratings.nwb")
+
+
+def test_a_specification_in_either_format_gives_the_same_file(tmp_path, interface) -> None:
+    in_lists, in_dictionaries = (
+        run_specification(ophys, tmp_path / name)
+        for name, ophys in (("lists", IN_LISTS), ("dictionaries", IN_DICTIONARIES))
+    )
+    assert_same_contents(in_lists, in_dictionaries)
+    # What any version of NeuroConv is to write.
+    (plane,) = in_lists.imaging_planes.values()
+    (channel,) = plane.optical_channel
+    assert (plane.name, plane.location, plane.indicator, plane.excitation_lambda) == (
+        "ImagingPlane",
+        "VISp2/3",
+        "GCaMP6s",
+        920.0,
+    )
+    assert (plane.imaging_rate, list(plane.grid_spacing)) == (15.49, [1.2e-6, 1.5e-6])
+    assert (channel.name, channel.description, channel.emission_lambda) == ("Green", "GCaMP.", 510.0)
+    assert [(device.name, device.description) for device in in_lists.devices.values()] == [
+        ("Scope", "Two-photon microscope.")
+    ]
+    module = in_lists.processing["ophys"]
+    tables = module["ImageSegmentation"].plane_segmentations
+    assert {name: table.imaging_plane.name for name, table in tables.items()} == {
+        "PlaneSegmentation": "ImagingPlane",
+        "BackgroundPlaneSegmentation": "ImagingPlane",
+    }
+    assert tables["PlaneSegmentation"].description == "Cells."
+    series = module["Fluorescence"].roi_response_series
+    assert set(series) == {"Raw", "DfOverF", "Denoised", "Deconvolved", "Background"}
+    assert series["Raw"].description == "Raw traces."
+    assert series["DfOverF"].comments == "Checked by hand."
+    traces = interface.segmentation_extractor.get_traces_dict()
+    np.testing.assert_array_equal(series["Raw"].data[:], traces["raw"][:])
+    assert set(module["SegmentationImages"].images) == {"correlation_image", "mean_image", "noise_image"}
+    for nwbfile in (in_lists, in_dictionaries):
+        nwbfile.read_io.close()
