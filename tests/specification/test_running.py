@@ -254,6 +254,16 @@ def test_a_session_that_fails_keeps_back_no_other(write_specification, data_fold
     assert (tmp_path / "trials_only.nwb").exists()
 
 
+def test_an_interrupted_conversion_leaves_nothing_behind(specification, tmp_path):
+    def interrupt(_: Progressed) -> None:
+        raise KeyboardInterrupt
+
+    conversion = conversions_of(specification, DATA, tmp_path)[0]
+    with pytest.raises(KeyboardInterrupt):
+        convert(conversion, interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_options_of_the_command_go_before_those_of_the_specification(specification, tmp_path):
     conversion = conversions_of(specification, DATA, tmp_path, options={"stub_test": True, "accepted_only": False})[0]
     assert convert(conversion).contents == Contents(rois=13, accepted=7, traces=5, frames=60)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import h5py
 import pytest
 import yaml
+from neuroconv.tools.yaml_conversion_specification import run_conversion_from_yaml
 
 from caiman_interface.caiman_file import CaimanFileError
 from caiman_interface.specification.checks import check_specification
@@ -148,6 +150,27 @@ def test_planes_are_one_session_and_share_what_is_stated_once(scaffold, fill_in)
     assert (first["name"], second["name"]) == ("ImagingPlane_plane0", "ImagingPlane_plane1")
     assert second["indicator"] == "GCaMP6s"
     assert second["optical_channel"] == first["optical_channel"]
+
+
+@pytest.mark.filterwarnings("ignore:.*old list-based format:FutureWarning")
+@pytest.mark.parametrize("as_planes", [False, True])
+def test_filled_in_it_runs_with_neuroconv_itself(scaffold, fill_in, tmp_path, as_planes):
+    path = scaffold("sim2p_minimal", "sim2p_p0", as_planes=as_planes)
+    fill_in(path)
+    run_conversion_from_yaml(path, output_folder_path=tmp_path / "nwb")
+    written = sorted((tmp_path / "nwb").iterdir())
+    assert [file.name for file in written] == ["sim2p_minimal.nwb", "sim2p_p0.nwb"][: 1 if as_planes else 2]
+    with h5py.File(written[0]) as file:
+        planes = file["general/optophysiology"]
+        assert list(planes) == (["ImagingPlane_plane0", "ImagingPlane_plane1"] if as_planes else ["ImagingPlane"])
+        for plane in planes.values():
+            assert plane["indicator"].asstr()[()] == "GCaMP6s"
+            assert plane["excitation_lambda"][()] == 920.0
+            assert plane["imaging_rate"][()] == 15.49
+            assert plane["grid_spacing"][()].tolist() == [1.2e-06, 1.5e-06]
+            assert plane["device"].attrs.get("description") == "As written by hand."
+            assert [name for name in plane if name.startswith("OpticalChannel")] == ["OpticalChannel"]
+            assert plane["OpticalChannel/emission_lambda"][()] == 510.0
 
 
 def test_files_of_one_name_get_different_outputs(tmp_path):

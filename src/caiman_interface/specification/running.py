@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import threading
 import time
 import traceback
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pynwb import NWBFile
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
@@ -270,16 +271,37 @@ def _words_of(error: Exception) -> str:
 
 # In worker processes
 
-_reports: Any = None
+
+class _Parent(NamedTuple):
+    """What a worker process shares with the one that started it."""
+
+    reports: Any
+    stop: Any
 
 
-def _take_queue(queue: Any) -> None:
-    global _reports  # noqa: PLW0603 - how a process pool hands over what can only be inherited
-    _reports = queue
+_parent: _Parent | None = None
 
 
-def _convert_and_report(conversion: Conversion) -> Outcome:
-    return convert(conversion, _reports.put)
+def _begin(parent: _Parent) -> None:
+    global _parent  # noqa: PLW0603 - how a process pool hands over what can only be inherited
+    _parent = parent
+    # Ctrl-C goes to all processes of a terminal, at any line of theirs; a worker ends where it leaves no half file.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _convert_for(conversion: Conversion) -> Outcome:
+    _report(None)
+    return convert(conversion, _report)
+
+
+def _report(report: Progressed | None) -> None:
+    """Send a report, or end what this process does if the one that started it was interrupted."""
+    if _parent is None:
+        return
+    if _parent.stop.is_set():
+        raise KeyboardInterrupt
+    if report is not None:
+        _parent.reports.put(report)
 
 
 def _convert_in_processes(
@@ -287,13 +309,13 @@ def _convert_in_processes(
 ) -> Iterator[tuple[Conversion, Outcome]]:
     # A fresh interpreter for each: a copy of this one would copy the locks that its threads hold.
     context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    reader = threading.Thread(target=_pass_on, args=(queue, listener), daemon=True)
+    parent = _Parent(context.Queue(), context.Event())
+    reader = threading.Thread(target=_pass_on, args=(parent.reports, listener), daemon=True)
     reader.start()
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_take_queue, initargs=(queue,))
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(parent,))
     try:
         futures: dict[Future[Outcome], Conversion] = {
-            pool.submit(_convert_and_report, conversion): conversion for conversion in conversions
+            pool.submit(_convert_for, conversion): conversion for conversion in conversions
         }
         for future in as_completed(futures):
             conversion = futures[future]
@@ -303,13 +325,14 @@ def _convert_in_processes(
             else:  # the process itself died
                 yield conversion, Outcome(conversion.session.label, str(conversion.path), None, 0, 0.0, str(error))
     finally:
+        parent.stop.set()
         pool.shutdown(cancel_futures=True)
-        queue.put(None)
+        parent.reports.put(None)
         reader.join()
-        queue.close()
+        parent.reports.close()
 
 
-def _pass_on(queue: Any, listener: Listener | None) -> None:
-    while (report := queue.get()) is not None:
+def _pass_on(reports: Any, listener: Listener | None) -> None:
+    while (report := reports.get()) is not None:
         if listener is not None:
             listener(report)
