@@ -9,8 +9,12 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar
@@ -177,6 +181,14 @@ def read(info: dict[str, Any]) -> Any:
 # The steps
 
 
+def test_the_page_tells_how_to_see_whether_it_worked() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "nwb-guide.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r'^python -c "(.*)"$', page, re.MULTILINE)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "caiman_interface.interface"
+    assert "prints `caiman_interface.interface`" in page
+
+
 def test_the_picker_shows_the_plugin_once() -> None:
     shown = {
         getattr(interface, "display_name", None) or interface.__name__: interface
@@ -272,6 +284,20 @@ def test_times_from_a_file_reach_every_series(info, tmp_path: Path) -> None:
         np.testing.assert_array_equal(series.timestamps[:], times)
         assert series.rate is None
     nwbfile.read_io.close()
+
+
+@pytest.mark.parametrize(("method", "fits"), [("start", True), ("timestamps", False)])
+def test_settings_from_before_the_alignment(method, fits, info, tmp_path: Path) -> None:
+    """NeuroConv refuses settings for other datasets than there are; docs/nwb-guide.md says so."""
+    times = np.cumsum(np.random.default_rng(1).uniform(0.06, 0.07, FRAMES))
+    (tmp_path / "times.txt").write_text("\n".join(map(repr, times.tolist())))
+    configuration = get_default_backend_configuration(first_build(info, info["metadata"]), backend="hdf5")
+    aligned = {**info, "alignment": {NAME: (method, 2.5 if method == "start" else str(tmp_path / "times.txt"))}}
+    expected = nullcontext() if fits else pytest.raises(ValueError, match="number of default configurations")
+    with expected:
+        converter_of(aligned).run_conversion(
+            nwbfile_path=info["nwbfile_path"], metadata=info["metadata"], backend_configuration=configuration
+        )
 
 
 def test_two_files_in_one_conversion(info) -> None:
