@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pynwb import NWBFile
-from pynwb.core import DynamicTable, VectorData
+from pynwb.core import DynamicTable, ElementIdentifiers, VectorData
 
 from .names import ObjectName
 from .segmentation import Column, ophys_module
@@ -35,13 +35,16 @@ def add_ring_model(nwbfile: NWBFile, *, matrix: csr_array[Any], ending: str) -> 
     description = (
         f"Ring model of the one-photon background (CaImAn's W), a sparse matrix of {matrix.shape[0]} by "
         f"{matrix.shape[1]} pixels of the downsampled frame (CaImAn's ssub_B), flattened in Fortran order. The "
-        "background of a pixel is the weighted sum of the pixels on a ring around it."
+        "background B of the movie Y is b0 + W (Y - A C - b0): of each pixel, its baseline and a weighted sum over a ring "
+        "around it."
     )
     columns = ring_model_columns(matrix)
     ophys_module(nwbfile).add(
         DynamicTable(
             name=ring_model_name(ending).name,
             description=description,
+            # hdmf's own ids are a list, through which it walks row by row.
+            id=ElementIdentifiers(name="id", data=np.arange(matrix.nnz)),
             columns=[
                 VectorData(name=name, description=column.description, data=column.values)
                 for name, column in columns.items()
