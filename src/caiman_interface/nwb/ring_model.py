@@ -35,8 +35,8 @@ def add_ring_model(nwbfile: NWBFile, *, matrix: csr_array[Any], ending: str) -> 
     description = (
         f"Ring model of the one-photon background (CaImAn's W), a sparse matrix of {matrix.shape[0]} by "
         f"{matrix.shape[1]} pixels of the downsampled frame (CaImAn's ssub_B), flattened in Fortran order. The "
-        "background B of the movie Y is b0 + W (Y - A C - b0): of each pixel, its baseline and a weighted sum over a ring "
-        "around it."
+        "background B of the movie Y is b0 + W (Y - A C - b0): of each pixel its baseline, and a weighted sum over a "
+        "ring around it."
     )
     columns = ring_model_columns(matrix)
     ophys_module(nwbfile).add(
