@@ -91,13 +91,13 @@ def flip_one_bit(dataset: h5py.Dataset | zarr.Array, field: str = "weight") -> N
     part = values[field] if values.dtype.names else values
     place = np.unravel_index(part.size // 2, part.shape)
     if part.dtype.kind == "f":
-        bits = part[place].view(f"u{part.dtype.itemsize}") ^ 1
-        part[place] = bits.view(part.dtype)
+        bits = part[place].view(f"u{part.dtype.itemsize}")
+        part[place] = (bits ^ bits.dtype.type(1)).view(part.dtype)
     elif part.dtype.kind == "O":
         text = part[place].decode() if isinstance(part[place], bytes) else part[place]
         part[place] = text[:-1] + chr(ord(text[-1]) ^ 1)
     else:
-        part[place] = part[place] ^ 1
+        part[place] = part[place] ^ part.dtype.type(1)
     dataset[...] = values
 
 
