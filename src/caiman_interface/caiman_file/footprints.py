@@ -99,7 +99,12 @@ class Footprints:
         CaimanFileError
             If the matrix contradicts itself or holds weights that are not finite.
         """
-        return self._stored.read() if self._whole is None else self._whole.matrix[:, self._columns]
+        if self._whole is None:
+            return self._stored.read()
+        whole = self._whole.matrix
+        # A selection of everything shares the arrays: they are most of the memory that a conversion takes.
+        is_everything = np.array_equal(self._columns, np.arange(whole.shape[1]))
+        return whole if is_everything else whole[:, self._columns]
 
     def pixels(self) -> PixelTable:
         """Return all pixels of all footprints in one pass, without a loop over them."""
@@ -146,19 +151,19 @@ class Footprints:
         -----
         The same numbers as ``caiman.base.rois.com``, whose axes are (row, column[, plane]).
         """
-        matrix, count = self.matrix, len(self)
-        weights = matrix.data.astype(np.float64)
-        owner = np.repeat(np.arange(count), np.diff(matrix.indptr))
-        mass = np.bincount(owner, weights=weights, minlength=count)
+        weights = self.matrix.astype(np.float64, copy=False)
+        axes = _unravel(np.arange(weights.shape[0]), self.frame_shape)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            moments = [
-                np.bincount(owner, weights=weights * axis, minlength=count)
-                for axis in _unravel(matrix.indices, self.frame_shape)
-            ]
-            return np.stack(moments, axis=1) / mass[:, np.newaxis]
+            moments = [weights.T @ axis.astype(np.float64) for axis in axes]
+            centres: NDArray[np.float64] = np.stack(moments, axis=1) / weights.sum(axis=0)[:, np.newaxis]
+        return centres
 
 
 def _unravel(pixels: NDArray[Any], frame_shape: tuple[int, ...]) -> tuple[NDArray[np.uint32], ...]:
     """Translate Fortran-order pixel numbers to x (column), y (row) and z (plane)."""
-    row, column, *plane = np.unravel_index(pixels.astype(np.int64), frame_shape, order="F")
-    return tuple(axis.astype(np.uint32) for axis in (column, row, *plane))
+    rows, columns, *_ = frame_shape
+    rest, row = np.divmod(pixels, rows)
+    if len(frame_shape) == 2:  # noqa: PLR2004 (rows, columns)
+        return rest.astype(np.uint32), row.astype(np.uint32)
+    plane, column = np.divmod(rest, columns)
+    return column.astype(np.uint32), row.astype(np.uint32), plane.astype(np.uint32)
