@@ -67,7 +67,7 @@ def main() -> None:
         for name in arguments.cases:
             folder = prepared(CASES[name], data / name)
             results = alternate(CASES[name], folder, repeats=arguments.repeats, timeout=arguments.timeout)
-            for line in report(name, folder, results):
+            for line in report(name, folder, results, why_not=why_not(CASES[name], arguments.timeout)):
                 print(line, flush=True)
 
 
@@ -120,7 +120,7 @@ def alternate(case: Case, folder: Path, *, repeats: int, timeout: float) -> dict
 
 def convert(converter: str, folder: Path, *, timeout: float) -> dict[str, float] | None:
     """Convert once in a new process; None if it takes too long."""
-    output = folder / f"{converter}.nwb"
+    output = folder / f"{converter}-{os.getpid()}.nwb"
     command = [sys.executable, str(HERE / "convert.py"), converter, str(folder), str(output)]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=timeout, text=True)
@@ -137,13 +137,18 @@ HEADER = """\
 | --- | --- | ---: | ---: | ---: | ---: |"""
 
 
-def report(name: str, folder: Path, results: dict[str, list[dict[str, float]]]) -> Iterator[str]:
+def why_not(case: Case, timeout: float) -> str:
+    """Say why there is no result."""
+    return f"stopped after {timeout:.0f} s" if case.read_by_neuroconv else "cannot read such a file"
+
+
+def report(name: str, folder: Path, results: dict[str, list[dict[str, float]]], *, why_not: str) -> Iterator[str]:
     """Give the lines of the table for one case: the best of the repetitions, and the ratios of the best."""
     best: dict[str, dict[str, float]] = {}
     source = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     for converter, measured in results.items():
         if not measured:
-            yield f"| {name} ({source:.0f} MB) | {converter} | not read, or stopped | | | |"
+            yield f"| {name} ({source:.0f} MB) | {converter} | {why_not} | | | |"
             continue
         best[converter] = min(measured, key=lambda result: result["seconds"])
         yield f"| {name} ({source:.0f} MB) | {converter} | " + " | ".join(cells(best[converter])) + " |"
