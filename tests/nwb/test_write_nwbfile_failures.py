@@ -168,11 +168,14 @@ def test_a_relative_path_means_the_current_folder(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("parallel", [True, False])
 def test_ctrl_c_ends_the_write_at_once_and_leaves_nothing(tmp_path: Path, *, parallel: bool) -> None:
     script = f"""
-        import time
+        import signal, time
         import numpy as np
         from neuroconv.tools.hdmf import SliceableDataChunkIterator
         from nwbfiles import file_with
         from caiman_interface.nwb.file import write_nwbfile
+
+        # Tests that a shell started in the background inherit that the signal is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
         class Endless:
             shape, ndim, dtype, parallel_read = (10**6, 2**14), 2, np.dtype("<f8"), {parallel}
