@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import datetime, timezone
@@ -167,6 +168,12 @@ def test_wrong_source(source: dict[str, Any], place: str, expected: str) -> None
     assert expected in error["msg"]
     assert str(source[place]) in str(caught.value)
     assert "CaImAn source data" in str(caught.value)
+
+
+def test_a_missing_file_is_named_in_full(tmp_path: Path) -> None:
+    missing = tmp_path / "a_long_name_of_a_folder" / "another_long_name_of_a_folder" / "missing.hdf5"
+    with pytest.raises(ValidationError, match=re.escape(f"'{missing}' does not point to a file")):
+        CaimanSegmentationInterface(file_path=missing)
 
 
 def test_wrong_argument() -> None:

@@ -41,6 +41,11 @@ def unknown_key(name: Any, value: Any, known: Iterable[str]) -> InitErrorDetails
 def _explained(details: ErrorDetails, known: Iterable[str]) -> InitErrorDetails:
     if details["type"] == "extra_forbidden" and len(details["loc"]) == 1:
         return unknown_key(details["loc"][0], details["input"], known)
+    if details["type"] == "path_not_file":
+        # pydantic shortens a long input in the middle, which is where paths differ.
+        return _error(
+            details["type"], f"'{details['input']}' does not point to a file", details["loc"], details["input"]
+        )
     return _error(details["type"], details["msg"].removeprefix("Value error, "), details["loc"], details["input"])
 
 
