@@ -141,6 +141,15 @@ def test_an_image_may_lie_flat_or_not(write_caiman_file: Callable[..., Path]) ->
         np.testing.assert_array_equal(results.images["correlation"], image.astype(np.float32), strict=True)
 
 
+def test_online_analysis_of_a_shrunk_movie_leaves_the_baseline_as_a_column(
+    write_caiman_file: Callable[..., Path],
+) -> None:
+    image = np.arange(6.0).reshape(2, 3)
+    stored = {"A": FOOTPRINTS, "b0": image.reshape((-1, 1), order="F")}
+    with CaimanResults.open(write_caiman_file(stored, dims=(2, 3))) as results:
+        np.testing.assert_array_equal(results.images["baseline"], image, strict=True)
+
+
 @pytest.mark.parametrize(
     ("places", "expected"),
     [

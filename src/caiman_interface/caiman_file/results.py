@@ -332,19 +332,23 @@ class CaimanResults:
         return tuple(int(length) for length in lengths)
 
     def _find_image(self, name: str) -> h5py.Dataset | None:
-        """Find an image, which is of the frame's shape or, flattened in Fortran order, as long as it has pixels."""
+        """Find an image, which is of the frame's shape or, flattened in Fortran order, as long as it has pixels.
+
+        OnACID on a movie that it shrank (``ds_factor``) leaves the flat b0 as a column.
+        """
         node = self._estimates.find(name, ndim=1)
         if node is None or (isinstance(node, h5py.Dataset) and node.size == 0):
             return None
         # CaImAn's `manual_merge` takes sn for a list of components and keeps so many of its pixels: no image is left.
         if name == "sn" and isinstance(node, h5py.Dataset) and node.shape == (self.components.count,):
             return None
-        if not is_numeric(node) or node.shape not in {self.frame_shape, (math.prod(self.frame_shape),)}:
+        pixels = math.prod(self.frame_shape)
+        if not is_numeric(node) or node.shape not in {self.frame_shape, (pixels,), (pixels, 1)}:
             raise self._estimates.error(
                 "the image and the frame have different sizes",
                 name,
                 found=describe(node),
-                expected=f"the frame's shape {self.frame_shape}, or {math.prod(self.frame_shape)} pixels",
+                expected=f"the frame's shape {self.frame_shape}, or {pixels} pixels",
                 remedy="Assign an image of the frame's shape in CaImAn, or None, and save the results again",
             )
         return node
