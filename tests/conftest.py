@@ -6,9 +6,13 @@ import gc
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import sparse
 
 DATA = Path(__file__).parent / "data"
 CAIMAN_FILES = {path.stem: path for path in sorted(DATA.glob("*.hdf5"))}
@@ -35,6 +39,39 @@ def copy_of(tmp_path: Path) -> Callable[[str], Path]:
         return Path(shutil.copyfile(CAIMAN_FILES[name], tmp_path / f"{name}.hdf5"))
 
     return copy
+
+
+@pytest.fixture
+def shrunk_online_file(copy_of: Callable[[str], Path]) -> Path:
+    """The online result as OnACID leaves it after it shrank the movie by half (``ds_factor = 2``).
+
+    At its end OnACID enlarges the footprints, the background and b0, and states the new frame shape; everything else,
+    such as sn, stays as small as the movie that it worked on.
+    """
+    path = copy_of("sim2p_onacid")
+    with h5py.File(path, "r+") as file:
+        estimates = file["estimates"]
+        small = tuple(estimates["dims"][()])
+        parts = tuple(estimates["A"][name][()] for name in ("data", "indices", "indptr"))
+        footprints = sparse.csc_array(parts, shape=estimates["A/shape"][()])
+        large = sparse.csc_array(enlarged(footprints.toarray(), small))
+        stored = {"A/data": large.data, "A/indices": large.indices, "A/indptr": large.indptr}
+        stored |= {"A/shape": np.array(large.shape), "b": enlarged(estimates["b"][()], small)}
+        stored["b0"] = enlarged(np.arange(small[0] * small[1], dtype=np.float32)[:, np.newaxis], small)
+        stored["dims"] = 2 * estimates["dims"][()]
+        for name, values in stored.items():
+            del estimates[name]
+            estimates[name] = values
+        file["params/data/dims"][...] = stored["dims"]
+        file["params/online/ds_factor"][...] = 2
+    return path
+
+
+def enlarged(images: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Double the size of images that lie flat in the columns."""
+    rows, columns = shape
+    doubled = images.reshape(rows, columns, -1, order="F").repeat(2, axis=0).repeat(2, axis=1)
+    return doubled.reshape(4 * rows * columns, -1, order="F")
 
 
 @pytest.fixture(autouse=True)

@@ -141,13 +141,16 @@ def test_an_image_may_lie_flat_or_not(write_caiman_file: Callable[..., Path]) ->
         np.testing.assert_array_equal(results.images["correlation"], image.astype(np.float32), strict=True)
 
 
-def test_online_analysis_of_a_shrunk_movie_leaves_the_baseline_as_a_column(
-    write_caiman_file: Callable[..., Path],
-) -> None:
-    image = np.arange(6.0).reshape(2, 3)
-    stored = {"A": FOOTPRINTS, "b0": image.reshape((-1, 1), order="F")}
-    with CaimanResults.open(write_caiman_file(stored, dims=(2, 3))) as results:
-        np.testing.assert_array_equal(results.images["baseline"], image, strict=True)
+def test_online_analysis_of_a_shrunk_movie(shrunk_online_file: Path, caiman_files: dict[str, Path]) -> None:
+    with CaimanResults.open(caiman_files["sim2p_onacid"]) as small:
+        noise = small.images["noise"]
+    with CaimanResults.open(shrunk_online_file) as results:
+        assert results.frame_shape == (72, 88)
+        assert results.images["noise"].shape == (36, 44)
+        np.testing.assert_array_equal(results.images["noise"], noise, strict=True)
+        baseline = np.arange(36 * 44, dtype=np.float32).reshape(36, 44, order="F").repeat(2, axis=0).repeat(2, axis=1)
+        np.testing.assert_array_equal(results.images["baseline"], baseline, strict=True)
+        assert results.images["mean"].shape == (72, 88)
 
 
 @pytest.mark.parametrize(

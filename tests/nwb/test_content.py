@@ -15,7 +15,7 @@ import pytest
 from pynwb import NWBFile
 from scipy import sparse
 
-from caiman_interface import CaimanSegmentationInterface
+from caiman_interface import CaimanSegmentationInterface, verify
 from caiman_interface.nwb.parameters import read_parameters
 
 Nwb = Callable[..., Path]
@@ -650,6 +650,38 @@ def test_everything_that_caiman_can_save(everything: Path, convert: Nwb, read: R
         rebuilt[model["pixel"][:], model["ring_pixel"][:]] = model["weight"][:]
         assert_same(rebuilt, ring.toarray())
         assert "40 by 40 pixels" in model.description
+
+
+def test_online_analysis_of_a_shrunk_movie(
+    shrunk_online_file: Path, convert: Nwb, read: Reader, tmp_path: Path
+) -> None:
+    nwb = convert(shrunk_online_file, tmp_path / "shrunk.nwb")
+    with h5py.File(shrunk_online_file) as file, read(nwb) as nwbfile:
+        images = nwbfile.processing["ophys"]["SegmentationImages"]
+        assert_same(images["noise_image"].data[:], file["estimates/sn"][:].reshape(36, 44, order="F").T)
+        assert images["noise_image"].description.endswith("as OnACID shrank it (ds_factor): its pixels are larger.")
+        assert images["baseline_image"].data.shape == images["mean_image"].data.shape == (88, 72)
+        assert "shrank" not in images["baseline_image"].description
+    assert verify(shrunk_online_file, nwb).ok
+
+
+def test_components_set_aside_before_the_frame_was_enlarged(
+    shrunk_online_file: Path, convert: Nwb, read: Reader, tmp_path: Path
+) -> None:
+    with h5py.File(shrunk_online_file, "r+") as file:
+        aside = file["estimates/discarded_components"]
+        del aside["A"], aside["C"]
+        aside["A"] = np.ones((36 * 44, 2))
+        aside["C"] = np.ones((2, 200))
+    nwb = convert(shrunk_online_file, tmp_path / "shrunk.nwb")
+    with read(nwb) as nwbfile:
+        tables = nwbfile.processing["ophys"]["ImageSegmentation"].plane_segmentations
+        assert set(tables) == {"PlaneSegmentation", "BackgroundPlaneSegmentation"}
+    report = verify(shrunk_online_file, nwb)
+    assert report.ok
+    left_out = {path: finding.detail for finding in report.not_stored for path in finding.caiman}
+    for name in ("A", "C"):
+        assert "as OnACID shrank it" in left_out[f"estimates/discarded_components/{name}"]
 
 
 def test_hand_picked_components_are_stale_after_a_selection(

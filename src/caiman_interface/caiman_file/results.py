@@ -173,6 +173,8 @@ class CaimanResults:
     def discarded(self) -> Components | None:
         """The components that ``select_components`` removed and kept aside; None where there are none.
 
+        None, too, where they are of a movie that OnACID shrank (``ds_factor``): it enlarges only the others.
+
         Raises
         ------
         CaimanFileError
@@ -181,8 +183,10 @@ class CaimanResults:
         group = self._estimates.subgroup("discarded_components")
         if group is None or group.find("A", ndim=2) is None:
             return None
-        discarded = self._components(group, set_aside=True)
-        return discarded if discarded.count else None
+        pixels, count = stored_footprints(group).shape
+        if count == 0 or (self._shrunk_shape is not None and pixels == math.prod(self._shrunk_shape)):
+            return None
+        return self._components(group, set_aside=True)
 
     @cached_property
     def background_footprints(self) -> Footprints | None:
@@ -213,6 +217,7 @@ class CaimanResults:
 
         ``correlation`` (Cn), ``mean`` (the sum of the spatial background b), ``noise`` (sn, the standard
         deviation of each pixel's noise) and ``baseline`` (b0, each pixel's constant of the one-photon model).
+        Where OnACID shrank the movie (``ds_factor``), ``noise`` is of the shrunk frame's shape.
         """
         background = self.background_footprints
         images = {
@@ -332,30 +337,45 @@ class CaimanResults:
         return tuple(int(length) for length in lengths)
 
     def _find_image(self, name: str) -> h5py.Dataset | None:
-        """Find an image, which is of the frame's shape or, flattened in Fortran order, as long as it has pixels.
-
-        OnACID on a movie that it shrank (``ds_factor``) leaves the flat b0 as a column.
-        """
+        """Find an image, which is of an image's shape or, flattened in Fortran order, as long as that has pixels."""
         node = self._estimates.find(name, ndim=1)
         if node is None or (isinstance(node, h5py.Dataset) and node.size == 0):
             return None
         # CaImAn's `manual_merge` takes sn for a list of components and keeps so many of its pixels: no image is left.
         if name == "sn" and isinstance(node, h5py.Dataset) and node.shape == (self.components.count,):
             return None
-        pixels = math.prod(self.frame_shape)
-        if not is_numeric(node) or node.shape not in {self.frame_shape, (pixels,), (pixels, 1)}:
+        if not is_numeric(node) or self._image_shape(node) is None:
             raise self._estimates.error(
                 "the image and the frame have different sizes",
                 name,
                 found=describe(node),
-                expected=f"the frame's shape {self.frame_shape}, or {pixels} pixels",
+                expected=f"the frame's shape {self.frame_shape}, or {math.prod(self.frame_shape)} pixels",
                 remedy="Assign an image of the frame's shape in CaImAn, or None, and save the results again",
             )
         return node
 
+    def _image_shape(self, node: h5py.Dataset) -> tuple[int, ...] | None:
+        """Tell the shape of the image that a dataset holds, flat or not; None where it is no image of the frame."""
+        for shape in (self.frame_shape, self._shrunk_shape):
+            if shape is not None and node.shape in {shape, (math.prod(shape),), (math.prod(shape), 1)}:
+                return shape
+        return None
+
+    @cached_property
+    def _shrunk_shape(self) -> tuple[int, ...] | None:
+        """The shape of the frames that OnACID worked on where it shrank them (``ds_factor``); None elsewhere.
+
+        When OnACID is done it enlarges the footprints, the background and b0 (which it leaves as a column), but
+        nothing else. Its ``img_norm``, by which it divides the frames, has their shape.
+        """
+        node = self._root.find("img_norm", ndim=2)
+        return node.shape if isinstance(node, h5py.Dataset) and node.shape != self.frame_shape else None
+
     def _image(self, name: str) -> NDArray[Any] | None:
         node = self._find_image(name)
-        return None if node is None else np.asarray(read(node, self.file_path).reshape(self.frame_shape, order="F"))
+        if node is None:
+            return None
+        return np.asarray(read(node, self.file_path).reshape(self._image_shape(node), order="F"))
 
 
 def _open_hdf5(path: Path) -> h5py.File:

@@ -63,6 +63,7 @@ _REASONS_AT_THE_ROOT = {
         _ONLINE_STATE,
     ),
 }
+_SET_ASIDE_WHILE_SHRUNK = "set aside on the movie as OnACID shrank it (ds_factor), while all else is of the whole frame"
 UNKNOWN = "not known to this package; keep the CaImAn file if you need it"
 
 
@@ -113,6 +114,8 @@ def reason_not_stored(member: Member, file_path: str | Path) -> str:
     folder, _, name = member.path.rpartition("/")
     if not folder.startswith("estimates"):
         return _REASONS_AT_THE_ROOT.get(member.path, UNKNOWN)
+    if folder.endswith("/discarded_components") and name in {"A", "C", "S", "YrA"}:
+        return _SET_ASIDE_WHILE_SHRUNK
     if name in _PER_COMPONENT:
         return "stale or without values: it does not have one for each component in the file"
     if name == "R":

@@ -9,6 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from caiman_interface.caiman_file import CaimanResults
 
 DEFAULT_METADATA_KEY = "caiman_segmentation"
@@ -199,9 +201,17 @@ def metadata_of(results: CaimanResults, metadata_key: str) -> dict[str, Any]:
         "RoiResponses": responses,
     }
     images = {
-        name: {"name": IMAGES[name].name + ending, "description": IMAGES[name].description} for name in results.images
+        name: {"name": IMAGES[name].name + ending, "description": _image_description(name, image, results)}
+        for name, image in results.images.items()
     }
     return {**metadata, "SegmentationImages": {metadata_key: images}} if images else metadata
+
+
+def _image_description(name: str, image: NDArray[Any], results: CaimanResults) -> str:
+    """Describe an image, and say so where it is not of the frame's size."""
+    if image.shape == results.frame_shape:
+        return IMAGES[name].description
+    return f"{IMAGES[name].description} Of the movie as OnACID shrank it (ds_factor): its pixels are larger."
 
 
 def _series(name: str, ending: str, *, name_start: str = "") -> dict[str, str]:
