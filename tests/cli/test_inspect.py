@@ -178,7 +178,7 @@ def test_no_trace_and_no_footprint_is_read(copy_of):
             size = int(np.prod(shape)) * dtype.itemsize
             del file[f"estimates/{name}"]
             file.create_dataset(f"estimates/{name}", shape, dtype, external=[("gone.bin", 0, size)])
-    with h5py.File(path) as file, pytest.raises(OSError, match="Can't synchronously read data"):
+    with h5py.File(path) as file, pytest.raises(OSError, match=r"Can't (synchronously )?read data"):
         file["estimates/C"][0, 0]
     assert summary_of(path).traces["raw"].shape == (600, 13)
 

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint
+from importlib.metadata import Distribution, EntryPoint, EntryPoints
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import pytest
 from neuroconv import BaseDataInterface
@@ -154,7 +155,6 @@ def test_host_that_has_the_class_already_is_left_alone(host: ModuleType, declare
         ("lab:Missing", "AttributeError: module 'lab' has no attribute 'Missing'"),
         ("lab:function", "lab:function is a function, not a class"),
         ("lab:Other", "lab:Other is not a subclass of neuroconv.BaseDataInterface"),
-        ("no path at all", "'no path at all' is not of the form module:Class"),
         ("lab", "'lab' is not of the form module:Class"),
     ],
 )
@@ -173,6 +173,42 @@ def test_broken_entry_is_a_warning_and_the_others_are_registered(
     assert host.CaimanSegmentationInterface is CaimanSegmentationInterface
     assert host.interface_list[0] is CaimanSegmentationInterface
     assert host.interface_list[-1] is host.LabSortingInterface
+
+
+def test_malformed_entry_is_a_warning(host: ModuleType) -> None:
+    before = contents(host)
+    entry = EntryPoint("LabInterface", "no path at all", registry.GROUP)
+    with pytest.warns(PluginWarning, match="'no path at all' is not of the form module:Class"):
+        registry.register(host, [entry])
+    assert contents(host) == before
+
+
+def test_distribution_whose_entries_cannot_be_read_is_a_warning(
+    declare: Declare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backport importlib_metadata is stricter than Python's own and, once imported, stands in for it."""
+
+    class Strict(Distribution):
+        metadata: ClassVar = {"Name": "old-lab", "Version": "0.1"}
+
+        def read_text(self, filename: str) -> str | None: ...
+        def locate_file(self, path: str) -> Path: ...
+
+        @property
+        def entry_points(self) -> EntryPoints:
+            message = "Invalid object reference."
+            raise ValueError(message)
+
+    class Finder:
+        def find_spec(self, *_: object) -> None: ...
+        def find_distributions(self, *_: object) -> list[Distribution]:
+            return [Strict()]
+
+    declare("LabInterface")
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder()])
+    with pytest.warns(PluginWarning, match="entry points of old-lab 0.1 cannot be read.*ValueError: Invalid object"):
+        found = registry.discover()
+    assert [entry.name for entry in found if entry.value.startswith("lab:")] == ["LabInterface"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from types import ModuleType
 from typing import Any, Literal
 
@@ -96,8 +96,33 @@ def registered_plugins() -> tuple[PluginRecord, ...]:
 
 
 def discover() -> tuple[EntryPoint, ...]:
-    """Return the entries that installed distributions declare, in the order of their names."""
-    return tuple(sorted(entry_points(group=GROUP), key=lambda entry: entry.name))
+    """Return the entries that installed distributions declare, in the order of their names.
+
+    A distribution whose entries cannot be read is a `PluginWarning`.
+    """
+    try:
+        found: Iterable[EntryPoint] = entry_points(group=GROUP)
+    except Exception:  # noqa: BLE001 - the backport `importlib_metadata`, once imported, refuses all for a malformed one
+        found = _entries_of_readable_distributions()
+    return tuple(sorted(found, key=lambda entry: entry.name))
+
+
+def _entries_of_readable_distributions() -> Iterator[EntryPoint]:
+    names = set()
+    for distribution in distributions():
+        name, version = _name_and_version(distribution)
+        if name.lower() in names:
+            continue  # an older one, farther back on the path
+        names.add(name.lower())
+        try:
+            yield from (entry for entry in distribution.entry_points if entry.group == GROUP)
+        except Exception as error:  # noqa: BLE001 - see `discover`
+            warn(
+                f"The entry points of {name} {version} cannot be read, so that none of its data interfaces is "
+                f"registered with NeuroConv: {_describe_error(error)}. Update or uninstall that distribution to be "
+                "rid of this warning.",
+                PluginWarning,
+            )
 
 
 def find_contested(entries: Iterable[EntryPoint]) -> dict[str, str]:
@@ -221,15 +246,15 @@ def register_on_next_use(host: ModuleType, entries: list[EntryPoint]) -> None:
 
 def describe_distribution(entry: EntryPoint) -> str:
     """Name the distribution that declares an entry, with its version."""
-    return " ".join(_distribution_of(entry))
+    return " ".join(_name_and_version(entry.dist))
 
 
-def _distribution_of(entry: EntryPoint) -> tuple[str, str]:
+def _name_and_version(distribution: Distribution | None) -> tuple[str, str]:
     metadata: Any = {}
-    if entry.dist is not None:
+    if distribution is not None:
         # A half-removed distribution has entries and no metadata: an empty mapping or an error, by Python version.
         with suppress(FileNotFoundError):
-            metadata = entry.dist.metadata or {}
+            metadata = distribution.metadata or {}
     return metadata.get("Name") or "an unnamed distribution", metadata.get("Version") or "of unknown version"
 
 
@@ -242,7 +267,7 @@ def _record(host: ModuleType, entry: EntryPoint, contested: dict[str, str]) -> P
         status, cause = "broken", _describe_error(error)
     else:
         status = "registered" if is_registered(host, entry.name, data_interface) else "not registered"
-    return PluginRecord(entry.name, entry.value, *_distribution_of(entry), status=status, cause=cause)
+    return PluginRecord(entry.name, entry.value, *_name_and_version(entry.dist), status=status, cause=cause)
 
 
 def _place_in_list(members: list[type], name: str, data_interface: type, former: object) -> None:
