@@ -334,6 +334,15 @@ def test_selected_rois_have_their_own_properties() -> None:
     assert theirs.get_property("is_accepted", [5, 7]).tolist() == [True, True]  # those of ROIs 0 and 1
 
 
+def test_acceptance_that_was_set_by_hand_holds_everywhere() -> None:
+    extractor = open_file("sim2p_full")
+    ids = extractor.get_roi_ids()
+    extractor.set_property("is_accepted", [roi_id < 4 for roi_id in ids], ids)
+    for view in (extractor, extractor.select_rois(ids[::-1]).select_rois(ids)):
+        assert view.get_accepted_list() == view.select_accepted().get_roi_ids() == [0, 1, 2, 3]
+        assert view.get_rejected_list() == ids[4:]
+
+
 def test_views_give_what_the_hosts_views_give() -> None:
     theirs, ours = HostsExtractor(str(CAIMAN_FILES["sim2p_full"])), open_file("sim2p_full")
     times = np.cumsum(np.linspace(0.01, 0.1, 600))

@@ -115,15 +115,22 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
         return len(self.background_components)
 
     def get_accepted_list(self) -> list[int]:
-        """Return the ids of the accepted ROIs; all of them where CaImAn evaluated none."""
-        return self._listed(self.results.components.acceptance.accepted)
+        """Return the ids of the ROIs whose property ``is_accepted`` is true; all where CaImAn evaluated none."""
+        return list(self.components[self._is_accepted()].tolist())
 
     def get_rejected_list(self) -> list[int]:
-        """Return the ids of the rejected ROIs; none where CaImAn evaluated none."""
-        return self._listed(self.results.components.acceptance.rejected)
+        """Return the ids of the ROIs that were rejected: none where CaImAn evaluated none.
 
-    def _listed(self, components: NDArray[np.intp]) -> list[int]:
-        return list(self.components[np.isin(self.components, components)].tolist())
+        A ROI that CaImAn lists neither as accepted nor as rejected is in neither list, unless the property
+        ``is_accepted`` was set since.
+        """
+        rejected = ~self._is_accepted()
+        if "is_accepted" not in self.user_properties:
+            rejected &= np.isin(self.components, self.results.components.acceptance.rejected)
+        return list(self.components[rejected].tolist())
+
+    def _is_accepted(self) -> NDArray[np.bool_]:
+        return np.asarray(self.get_property_info("is_accepted").data, dtype=bool)
 
     def select_rois(self, roi_ids: Sequence[RoiId]) -> CaimanSegmentationExtractor:
         """Return an extractor of some ROIs, in the given order, each with its own properties.
@@ -150,8 +157,7 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
 
     def select_accepted(self) -> CaimanSegmentationExtractor:
         """Return an extractor of the ROIs whose property ``is_accepted`` is true, and of the whole background."""
-        accepted = np.flatnonzero(self.get_property_info("is_accepted").data)
-        return self._select(accepted, np.arange(len(self.background_components)))
+        return self._select(np.flatnonzero(self._is_accepted()), np.arange(len(self.background_components)))
 
     def _select(self, cells: NDArray[np.intp], background: NDArray[np.intp]) -> CaimanSegmentationExtractor:
         """Return a view of the ROIs and background components at some positions."""

@@ -13,8 +13,8 @@ from pynwb import NWBFile
 from pynwb.core import DynamicTable, VectorData
 
 from caiman_interface.caiman_file import CaimanResults
+from caiman_interface.caiman_file.file_names import published_name
 
-from .file_names import published_name
 from .names import ObjectName
 from .segmentation import ophys_module
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caiman_interface.caiman_file import CaimanResults, Components, PixelTable
-from caiman_interface.nwb.file_names import published_name
+from caiman_interface.caiman_file.file_names import published_name
 
 from .data import IMAGES, Analysis, Discarded
 

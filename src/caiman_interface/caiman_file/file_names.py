@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from caiman_interface.caiman_file.parameters import is_cut_file_name
+from .parameters import is_cut_file_name
 
 LOCAL_FOLDER = "(local folder)"
 CUT_OFF = "(cut off by CaImAn before release 1.8)"
