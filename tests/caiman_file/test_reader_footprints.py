@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,6 +156,19 @@ def test_z_is_the_plane(write_caiman_file: Callable[..., Path]) -> None:
         assert results.is_volumetric
         assert [axis.tolist() for axis in results.components.footprints.pixels().coordinates] == [[4], [2], [1]]
         assert results.components.footprints.image(0)[2, 4, 1] == 0.5
+
+
+def test_what_was_forgotten_is_read_again(caiman_files: dict[str, Path]) -> None:
+    with CaimanResults.open(caiman_files["sim2p_full"]) as results:
+        footprints = results.components.footprints
+        view = footprints.select(np.array([5, 2]))
+        whole, part = footprints.images(), view.images()
+        held = [weakref.ref(footprints.matrix), weakref.ref(view.matrix)]
+        view.forget()
+        gc.collect()
+        assert [matrix() for matrix in held] == [None, None]
+        np.testing.assert_array_equal(view.images(), part, strict=True)
+        np.testing.assert_array_equal(footprints.images(), whole, strict=True)
 
 
 def test_selections_read_the_file_once(caiman_files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,10 +110,20 @@ class Footprints:
         """Return all pixels of all footprints in one pass, without a loop over them."""
         matrix = self.matrix
         return PixelTable(
-            coordinates=_unravel(matrix.indices, self.frame_shape),
+            coordinates=self.coordinates(),
             weights=matrix.data,
             ends=matrix.indptr[1:].astype(np.int64),
         )
+
+    def coordinates(self, part: slice = slice(None)) -> tuple[NDArray[np.uint32], ...]:
+        """Return the coordinates in `pixels`, or a part of them: x, y and, in a volume, z."""
+        return _unravel(self.matrix.indices[part], self.frame_shape)
+
+    def forget(self) -> None:
+        """Give back the memory of the matrix; it is read again when it is used again."""
+        for footprints in (self, self._whole):
+            if footprints is not None:
+                vars(footprints).pop("matrix", None)
 
     def image(self, position: int) -> NDArray[Any]:
         """Return one footprint as a dense image of the frame's shape (rows, columns[, planes])."""

@@ -15,6 +15,8 @@ from caiman_interface.caiman_file import Footprints
 from .vocabulary import MASKS
 
 _VOLUME = 3
+# Large enough to be fast, small enough for the temporary arrays not to count.
+_PIXELS_AT_A_TIME = 2**18
 # A dense image of a footprint is mostly zeros: a few megabytes of them at a time are enough.
 _IMAGE_CHUNK_BYTES = 4_000_000
 _IMAGE_BUFFER_GB = 0.1
@@ -25,15 +27,20 @@ def sparse_mask_columns(footprints: Footprints) -> list[VectorData]:
 
     x is the column, y the row and z the plane, as NWB says; weights are float32, as its schema demands.
     """
-    table = footprints.pixels()
-    axes = ("x", "y", "z")[: len(table.coordinates)]
-    rows = np.empty(len(table.weights), dtype=[*((axis, np.uint32) for axis in axes), ("weight", np.float32)])
-    for axis, values in zip(axes, table.coordinates, strict=True):
-        rows[axis] = values
-    rows["weight"] = table.weights
+    matrix = footprints.matrix
+    axes = ("x", "y", "z")[: len(footprints.frame_shape)]
+    rows = np.empty(matrix.nnz, dtype=[*((axis, np.uint32) for axis in axes), ("weight", np.float32)])
+    for start in range(0, len(rows), _PIXELS_AT_A_TIME):
+        part = slice(start, start + _PIXELS_AT_A_TIME)
+        for axis, values in zip(axes, footprints.coordinates(part), strict=True):
+            rows[axis][part] = values
+        rows["weight"][part] = matrix.data[part]
+    ends = matrix.indptr[1:].astype(np.uint64)
+    del matrix
+    footprints.forget()  # the rows are as large as the matrix: there is no need to hold both
     name = "voxel_mask" if len(axes) == _VOLUME else "pixel_mask"
     column = VectorData(name=name, description=MASKS[name], data=rows)
-    return [column, VectorIndex(name=f"{name}_index", data=table.ends.astype(np.uint64), target=column)]
+    return [column, VectorIndex(name=f"{name}_index", data=ends, target=column)]
 
 
 def dense_mask_columns(footprints: Footprints) -> list[VectorData]:
