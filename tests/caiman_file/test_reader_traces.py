@@ -284,6 +284,25 @@ def test_scattered_frames_read_no_more_than_gaps_within_a_page(
     assert reads.bytes_read == (101 + 1) * 8
 
 
+@pytest.mark.parametrize(("frames", "at_a_time", "calls"), [(500, 1e6, 1), (100, 1e6, 1), (100, 1e4, 4), (80, 1e6, 7)])
+def test_rows_are_read_whole_where_little_is_left_out(
+    write_caiman_file: Callable[..., Path],
+    reads: Reads,
+    monkeypatch: pytest.MonkeyPatch,
+    frames: int,
+    at_a_time: float,
+    calls: int,
+) -> None:
+    """One step a row takes longer than to read up to a page of each in vain."""
+    monkeypatch.setattr("caiman_interface.caiman_file.traces._SCRATCH_BYTES", int(at_a_time))
+    traces = np.random.default_rng(1).random((ROIS, 600))
+    with CaimanResults.open(write_caiman_file({"A": np.eye(8, ROIS), "C": traces}, dims=(2, 4))) as results:
+        trace = results.components.traces["denoised"]
+        np.testing.assert_array_equal(trace[5 : 5 + frames], traces[:, 5 : 5 + frames].T, strict=True)
+        assert len(reads.direct) == calls
+        np.testing.assert_array_equal(trace[5 : 5 + frames, [4, 2]], traces[[4, 2], 5 : 5 + frames].T, strict=True)
+
+
 def test_nothing_selected_reads_nothing(sources: dict[str, Source], reads: Reads) -> None:
     for source in sources.values():
         assert source.trace[5:5].shape == (0, ROIS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import EllipsisType
@@ -26,6 +27,8 @@ AxisKey: TypeAlias = "int | np.integer[Any] | slice | list[int] | list[bool] | N
 
 # A gap shorter than a page of the operating system costs more to skip than to read.
 _PAGE_BYTES = 4096
+# What is read at a time of rows that are not wanted whole: it stays in the processor's cache.
+_SCRATCH_BYTES = 2**20
 
 
 class FileBytes:
@@ -103,8 +106,7 @@ class DatasetRows:
     def __init__(self, dataset: h5py.Dataset, file_path: Path, file_bytes: FileBytes | None) -> None:
         self._dataset = dataset
         self._file_path = file_path
-        self._bytes = file_bytes
-        self._offset = None if file_bytes is None else _plain_offset(dataset)
+        self._plain = None if file_bytes is None else _plain_rows(dataset, file_bytes)
         self.shape: tuple[int, int] = dataset.shape
         self.dtype: np.dtype[Any] = dataset.dtype
 
@@ -113,20 +115,45 @@ class DatasetRows:
         block = np.empty((len(rows), stop - start), dtype=self.dtype)
         if block.size == 0:
             return block
-        if self._bytes is None or self._offset is None:
-            for first, last in _runs(rows, gap=1):
-                lines = slice(int(rows[first]), int(rows[last - 1]) + 1)
-                block[first:last] = read(self._dataset, self._file_path, (lines, slice(start, stop)))
+        if self._plain is not None:
+            self._plain.read_into(block, rows, start)
             return block
-        frames = self.shape[1]
+        for first, last in _runs(rows, gap=1):
+            lines = slice(int(rows[first]), int(rows[last - 1]) + 1)
+            block[first:last] = read(self._dataset, self._file_path, (lines, slice(start, stop)))
+        return block
+
+
+@dataclass(frozen=True)
+class _PlainRows:
+    """Rows that stand in a file one after the other, from `offset` on, as they do in memory."""
+
+    file_bytes: FileBytes
+    offset: int
+    length: int
+    dtype: np.dtype[Any]
+
+    def read_into(self, block: NDArray[Any], rows: NDArray[np.intp], start: int) -> None:
+        """Fill a block with the values of `rows` (rising) from column `start` on."""
+        left_out = (self.length - block.shape[1]) * self.dtype.itemsize
+        if len(rows) > 1 and 0 < left_out <= _PAGE_BYTES:
+            self._read_whole_rows_for(block, rows, start)
+            return
         target = block.reshape(-1).view(np.uint8).data
         row_bytes = block.shape[1] * self.dtype.itemsize
         # Whole rows that follow each other in the file are read at once.
-        runs = _runs(rows, gap=1 if block.shape[1] == frames else 0)
-        for first, last in runs:
-            place = self._offset + (int(rows[first]) * frames + start) * self.dtype.itemsize
-            self._bytes.read_into(target[first * row_bytes : last * row_bytes], place)
-        return block
+        for first, last in _runs(rows, gap=0 if left_out else 1):
+            place = self.offset + (int(rows[first]) * self.length + start) * self.dtype.itemsize
+            self.file_bytes.read_into(target[first * row_bytes : last * row_bytes], place)
+
+    def _read_whole_rows_for(self, block: NDArray[Any], rows: NDArray[np.intp], start: int) -> None:
+        """Read more than is asked for, in fewer steps, and copy what is asked for."""
+        step = max(1, _SCRATCH_BYTES // (self.length * self.dtype.itemsize))
+        scratch = np.empty((min(step, len(rows)), self.length), dtype=self.dtype)
+        for first in range(0, len(rows), step):
+            part = rows[first : first + step]
+            self.read_into(scratch[: len(part)], part, 0)
+            block[first : first + step] = scratch[: len(part), start : start + block.shape[1]]
 
 
 class SumRows:
@@ -265,8 +292,8 @@ def _read_block(rows: Rows, wanted: NDArray[np.intp], columns: NDArray[np.intp])
     return block
 
 
-def _plain_offset(dataset: h5py.Dataset) -> int | None:
-    """Return where the values start in the file, or None where they do not stand there as they are in memory."""
+def _plain_rows(dataset: h5py.Dataset, file_bytes: FileBytes) -> _PlainRows | None:
+    """Return the rows as they stand in the file, or None where they do not stand there as they are in memory."""
     stored_type = dataset.id.get_type()
     plain = (
         dataset.chunks is None
@@ -276,7 +303,8 @@ def _plain_offset(dataset: h5py.Dataset) -> int | None:
         and dataset.file.userblock_size == 0
         and dataset.file.driver in {"sec2", "stdio"}
     )
-    return dataset.id.get_offset() if plain else None
+    offset = dataset.id.get_offset() if plain else None
+    return None if offset is None else _PlainRows(file_bytes, offset, dataset.shape[1], dataset.dtype)
 
 
 def _runs(positions: NDArray[np.intp], *, gap: int) -> Iterator[tuple[int, int]]:

@@ -20,8 +20,9 @@ from .segmentation import ophys_module
 
 CONTAINER = "Fluorescence"
 
-# Blocks of this size keep memory flat where NeuroConv's own writer fills the dataset.
-_BUFFER_GB = 0.1
+# Blocks of this size keep memory flat where NeuroConv's own writer fills the dataset; the memory of larger ones would
+# be claimed from the system anew for each.
+_BUFFER_GB = 0.025
 # A time that a regular series may miss: one microsecond, as NeuroConv allows.
 _REGULAR_WITHIN_SECONDS = 1e-6
 
