@@ -189,7 +189,7 @@ def test_a_damaged_chunk_is_named(write_caiman_file: Callable[..., Path]) -> Non
         *(
             ({name: np.ones((3, 5))}, f"estimates/{name}", "3 traces and 2 footprints", "one")
             for name in TRACES
-            if name != "R"
+            if name not in {"R", "F_dff"}
         ),
         ({"YrA": None, "R": np.ones((3, 5))}, "estimates/R", "3 traces and 2 footprints", "one"),
         ({"C": np.ones(5)}, "estimates/C", "shape (5,)", "2 dimension(s)"),

@@ -360,7 +360,7 @@ def test_stale_columns_are_left_out(write_caiman_file: Callable[..., Path]) -> N
 
 
 def test_a_file_after_manual_merge(copy_of: Callable[[str], Path]) -> None:
-    """CaImAn's ``manual_merge`` leaves the metrics as they were, and of ``sn`` as many pixels as components."""
+    """CaImAn's ``manual_merge`` leaves metrics and F_dff as they were, and of ``sn`` as many pixels as components."""
     path = copy_of("sim2p_full")
     with h5py.File(path, "r+") as file:
         estimates = file["estimates"]
@@ -368,7 +368,7 @@ def test_a_file_after_manual_merge(copy_of: Callable[[str], Path]) -> None:
         last = {name: estimates[name][()][:-1] for name in ("C", "S", "YrA", "R", "g", "bl", "c1")}
         last |= {name: estimates[f"A/{name}"][()][: ends[-2]] for name in ("data", "indices")}
         last |= {"indptr": ends[:-1], "shape": np.array([4800, 12]), "sn": estimates["sn"][()][:12]}
-        last |= {"idx_components": np.arange(6), "F_dff": "NoneType"}
+        last |= {"idx_components": np.arange(6)}
         for name, values in last.items():
             place = f"A/{name}" if name in estimates["A"] else name
             del estimates[place]
@@ -378,6 +378,7 @@ def test_a_file_after_manual_merge(copy_of: Callable[[str], Path]) -> None:
         assert results.components.metrics == {}
         assert list(results.components.fits) == ["baseline", "initial_calcium", "ar_coefficients"]
         assert list(results.images) == ["correlation", "mean"]
+        assert list(results.components.traces) == ["raw", "denoised", "deconvolved"]
         assert results.components.traces["raw"][:].shape == (600, 12)
 
 

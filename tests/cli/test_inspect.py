@@ -169,6 +169,18 @@ def test_shapes_are_those_of_every_file(caiman_file):
     assert summary.components.count == count
 
 
+def test_dff_of_other_components_is_said_to_be_stale(copy_of):
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        dff = file["estimates/F_dff"][:-1]
+        del file["estimates/F_dff"]
+        file["estimates/F_dff"] = dff
+    summary = summary_of(path)
+    messages = {note.code: note.message for note in summary.notes}
+    assert messages["stale-values"] == "Passed over, since they do not cover the 13 components: F_dff (12)."
+    assert list(summary.traces) == ["raw", "denoised", "deconvolved"]
+
+
 def test_no_trace_and_no_footprint_is_read(copy_of):
     """The values lie in a file that is gone: reading any of them would fail."""
     path = copy_of("sim2p_full")

@@ -121,7 +121,8 @@ class Components:
     def traces(self) -> dict[str, Trace]:
         """Every trace of the components that stands in the file: ``raw``, ``dff``, ``denoised``, ``deconvolved``.
 
-        ``raw`` is the fluorescence ``C + YrA``; where YrA is absent and R is there, R serves.
+        ``raw`` is the fluorescence ``C + YrA``; where YrA is absent and R is there, R serves. CaImAn's
+        ``manual_merge`` leaves F_dff as it was: where it covers other components it is stale, and left out.
 
         Raises
         ------
@@ -288,6 +289,8 @@ class Components:
         if dataset is None:
             return None
         if dataset.shape[0] != self.count:
+            if name == STORED_TRACES["dff"]:
+                return None
             raise self._estimates.error(
                 "the number of traces and the number of footprints differ",
                 name,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from caiman_interface.caiman_file import CaimanResults, Components
-from caiman_interface.caiman_file.components import FITS, METRICS
+from caiman_interface.caiman_file.components import DFF_TRACES, FITS, METRICS, STORED_TRACES
 from caiman_interface.caiman_file.encoding import is_absent, is_sparse
 from caiman_interface.caiman_file.parameters import is_cut_file_name
 
@@ -298,7 +298,8 @@ def _stored_notes(results: CaimanResults, file: h5py.File) -> tuple[Note, ...]:
 
 def _stale(components: Components, file: h5py.File) -> dict[str, int]:
     """Return the values a component that CaImAn kept for other components, with how many they cover."""
-    nodes = {name: file.get(f"estimates/{name}") for name in (*METRICS.values(), *FITS.values())}
+    names = (*METRICS.values(), *FITS.values(), STORED_TRACES["dff"], *DFF_TRACES.values())
+    nodes = {name: file.get(f"estimates/{name}") for name in names}
     lengths = {
         name: int(node.shape[0])
         for name, node in nodes.items()

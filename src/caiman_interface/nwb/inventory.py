@@ -9,13 +9,16 @@ from typing import NamedTuple
 
 import h5py
 
-from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS
+from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS, STORED_TRACES
 from caiman_interface.caiman_file.encoding import is_absent, is_sparse
 
 from .comparison import difference
 
 # Values of which there is one, or one row, for each component.
-_PER_COMPONENT = {*METRICS.values(), *FITS.values(), *HAND_PICKED.values(), *DFF_TRACES.values()}
+_PER_COMPONENT = {
+    *(*METRICS.values(), *FITS.values(), *HAND_PICKED.values(), *DFF_TRACES.values()),
+    STORED_TRACES["dff"],
+}
 
 _ONLINE_STATE = "working state of online analysis, from which it could go on; no result"
 _FROM_A = "made from A for plotting; CaImAn makes it again"
