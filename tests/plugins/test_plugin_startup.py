@@ -203,7 +203,7 @@ def test_error_of_the_registry_itself_is_a_warning(python: Interpreter) -> None:
     code = (
         "import importlib.metadata, caiman_interface\n"
         "def broken(**_): raise OSError('the disk is gone')\n"
-        "importlib.metadata.entry_points = broken\n"
+        "importlib.metadata.entry_points = importlib.metadata.distributions = broken\n"
         "import neuroconv.datainterfaces as d; print(len(d.interface_list))"
     )
     completed = python.run(code)
