@@ -120,7 +120,8 @@ def test_the_page_can_be_used_without_seeing_it(page):
         "Histograms of the quality scores",
     ]
     assert page.texts["h1"] == ["sim2p_full.hdf5"]
-    assert page.texts["h2"] == ["Field of view", "Strongest components", "Quality scores", "Everything in numbers"]
+    traces = "Strongest components: 12 of 13"
+    assert page.texts["h2"] == ["Field of view", traces, "Quality scores", "Everything in numbers"]
     assert page.texts["li"] == ["7accepted", "6rejected"]
     assert all("scope" in heading for heading in page.all("th"))
 

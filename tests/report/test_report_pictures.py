@@ -140,6 +140,42 @@ def test_the_page_states_the_facts(caiman_files):
     assert any("gSig = 4, 4" in text and "merge_thr = 0.85" in text for text in texts)
 
 
+@pytest.mark.parametrize(
+    ("title", "lines"),
+    [
+        ("Mouse 1", 1),
+        ("Mouse 12 on day 3 in the visual cortex, while it runs on a wheel and watches drifting gratings; " * 2, 2),
+        (f"A name of a file: {'sub-mouse01_ses-20240502_' * 6}.nwb", 3),
+        ("From $5 to $6", 1),
+    ],
+)
+def test_a_title_of_any_length_is_whole_on_the_page(analysis, title, lines):
+    figure = draw_picture(build(analysis()), title)
+    heading = [text for text in figure.texts if text.get_fontsize() == 16]
+    assert len(heading) == lines
+    assert not any(text.get_parse_math() for text in heading)
+    assert "".join(text.get_text() for text in heading).replace(" ", "") == title.replace(" ", "")
+    renderer = figure.canvas.get_renderer()
+    shown = [text.get_window_extent(renderer) for text in figure.texts]
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y1 <= figure.bbox.height for box in shown)
+    assert sum(one.overlaps(other) for at, one in enumerate(shown) for other in shown[:at]) == 0
+    assert not any(axes.get_window_extent().overlaps(box) for axes in figure.axes for box in shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "heading", "caption"),
+    [
+        ("sim2p_full", "Strongest components: 12 of 13", "by SNR, accepted first"),
+        ("sim2p_minimal", "Strongest components: 12 of 13", "by peak over noise"),
+        ("sim2p_onacid", "Strongest components: all 11", "by peak over noise"),
+        ("sim2p_selected", "Strongest components: all 7", "by SNR"),
+    ],
+)
+def test_it_says_how_many_components_are_shown_and_by_what(caiman_files, name, heading, caption):
+    texts = all_texts(draw_picture(read_report_data(caiman_files[name]), "x"))
+    assert {heading, f"{caption}; raw in grey, denoised in colour; each on its own scale"} <= texts
+
+
 def test_caimans_thresholds_are_drawn_into_the_histograms(caiman_files):
     snr, r, cnn = draw_all_scores(read_report_data(caiman_files["sim2p_full"])).axes
     assert [line.get_xdata()[0] for line in snr.lines] == [9.0, 0.5]

@@ -25,14 +25,16 @@ from .score_panel import SCORES, draw_score
 from .style import FAINT_INK, RC_PARAMS
 from .trace_panel import draw_traces
 
-TRACES_HEADING = "Strongest components"
 SCORES_HEADING = "Quality scores"
+_TITLE_STYLE = {"fontsize": 16, "fontweight": "bold"}
 
 _POINTS_PER_INCH = 72
 
 # Inches.
 _WIDTH = 15.0
 _TOP = 1.4
+_TITLE_TOP = 0.28
+_TITLE_LINE = 0.3
 _MARGIN = 0.55
 _GAP = 0.75
 _MAP_HEIGHTS = (5.3, 6.4)
@@ -87,6 +89,28 @@ class Page:
         bottom = self.height - top - height
         return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
 
+    def wrap(self, text: str, width: float, **style: Any) -> list[str]:
+        """Break a text into lines that fit: between words, and a longer word, such as the name of a file, anywhere."""
+        lines = [""]
+        for word in text.split():
+            line = f"{lines[-1]} {word}".lstrip()
+            if self.measure(line, **style) <= width:
+                lines[-1] = line
+                continue
+            lines.append("")
+            for character in word:
+                if self.measure(lines[-1] + character, **style) > width:
+                    lines.append("")
+                lines[-1] += character
+        return [line for line in lines if line]
+
+    def measure(self, text: str, **style: Any) -> float:
+        """Return how long a line becomes."""
+        written = self.figure.text(0, 0, text, **style)
+        length: float = written.get_window_extent().width / self.figure.dpi
+        written.remove()
+        return length
+
     def text(self, left: float, top: float, text: str, **style: Any) -> None:
         """Write a line whose upper left corner is at this place."""
         self.figure.text(left / self.width, 1 - top / self.height, text, va="top", **style)
@@ -113,16 +137,20 @@ def draw_picture(data: ReportData, title: str) -> Any:
     """
     map_width, map_height = map_size(data.analysis, (_MAP_WIDTHS[1], _MAP_HEIGHTS[1]))
     height = max(map_height, _MAP_HEIGHTS[0])
-    page = Page(_WIDTH, _TOP + height + 0.85)
-    page.text(_MARGIN, 0.28, title, fontsize=16, fontweight="bold")
-    page.text(_MARGIN, 0.64, facts_line(data.analysis), fontsize=10.5, color=FAINT_INK)
+    lines = Page(_WIDTH, _TOP).wrap(title, _WIDTH - 2 * _MARGIN, **_TITLE_STYLE)
+    more = _TITLE_LINE * max(0, len(lines) - 1)
+    top = _TOP + more
+    page = Page(_WIDTH, top + height + 0.85)
+    for at, line in enumerate(lines):
+        page.text(_MARGIN, _TITLE_TOP + at * _TITLE_LINE, line, **_TITLE_STYLE)
+    page.text(_MARGIN, 0.64 + more, facts_line(data.analysis), fontsize=10.5, color=FAINT_INK)
     page.text(_MARGIN, page.height - 0.3, parameter_line(data.analysis), fontsize=8, color=FAINT_INK)
-    place_map(page, data, _MARGIN + 0.15, _TOP, (map_width, map_height))
+    place_map(page, data, _MARGIN + 0.15, top, (map_width, map_height))
     left = _MARGIN + max(map_width, _MAP_WIDTHS[0]) + _GAP
-    scores_top = _TOP + height - _SCORE_HEIGHT
+    scores_top = top + height - _SCORE_HEIGHT
     traces_height = height - _SCORE_HEIGHT - _SCORE_HEAD - _BELOW_TRACES
-    page.heading(left, _TOP - 0.42, TRACES_HEADING, trace_panel.caption(data))
-    draw_traces(page.axes(left, _TOP, _WIDTH - left - _RIGHT_OF_TRACES, traces_height), data)
+    page.heading(left, top - 0.42, trace_panel.heading(data), trace_panel.caption(data))
+    draw_traces(page.axes(left, top, _WIDTH - left - _RIGHT_OF_TRACES, traces_height), data)
     page.heading(left, scores_top - _SCORE_HEAD, SCORES_HEADING, score_panel.caption(data))
     place_scores(page, data, left, scores_top, _WIDTH - left - _MARGIN)
     return page.figure

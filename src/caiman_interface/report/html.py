@@ -14,7 +14,7 @@ from . import score_panel, trace_panel
 from .contours import centroids
 from .data import Analysis, ReportData
 from .facts import facts_line, value_text
-from .figure import SCORES_HEADING, TRACES_HEADING, draw_all_scores, draw_all_traces, draw_map
+from .figure import SCORES_HEADING, draw_all_scores, draw_all_traces, draw_map
 from .map_panel import image_name, look_of, tally
 from .score_panel import SCORES
 
@@ -55,7 +55,7 @@ def render_page(data: ReportData, title: str) -> str:
 <main>
 <h2>Field of view</h2>
 {_figure(draw_map(data), "Contours of the components over the field of view", map_text)}
-<h2>{TRACES_HEADING}</h2>
+<h2>{trace_panel.heading(data)}</h2>
 {_figure(draw_all_traces(data), "Traces of the strongest components", _sentence(trace_panel.caption(data)))}
 <h2>{SCORES_HEADING}</h2>
 {_figure(draw_all_scores(data), "Histograms of the quality scores", _sentence(score_panel.caption(data)))}

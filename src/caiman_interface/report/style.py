@@ -40,6 +40,7 @@ RC_PARAMS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "text.color": INK,
+    "text.parse_math": False,  # a title with two "$" is not a formula
     "axes.edgecolor": FAINT_INK,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.8,

@@ -32,13 +32,24 @@ def draw_traces(axes: Any, data: ReportData) -> None:
     _draw_time_bar(axes, data)
 
 
+def heading(data: ReportData) -> str:
+    """Say how many of the components are shown."""
+    shown, count = len(data.traces), data.analysis.count
+    number = f"{shown} of {count:,}" if shown < count else f"all {shown}"
+    return f"Strongest components: {number}" if data.traces else "Strongest components"
+
+
 def caption(data: ReportData) -> str:
-    """Say what the traces are."""
+    """Say in which order the components stand, and what the traces are."""
     if not data.traces:
         return ""
-    parts = {"raw": "raw in grey", "denoised": "denoised in colour over it"}
+    analysis = data.analysis
+    strength = "SNR" if "snr" in analysis.metrics else "peak over noise"
+    has_both_kinds = 0 < analysis.num_accepted < analysis.count
+    order = f"by {strength}{', accepted first' if has_both_kinds else ''}"
+    parts = {"raw": "raw in grey", "denoised": "denoised in colour"}
     shown = [words for name, words in parts.items() if getattr(data.traces[0], name) is not None]
-    return f"{', '.join(shown)}; each scaled to its own range"
+    return f"{order}; {', '.join(shown)}; each on its own scale"
 
 
 def _why_none(data: ReportData) -> str:
