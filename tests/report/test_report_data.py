@@ -102,7 +102,7 @@ def test_folders_do_not_show(caiman_files):
     ("images", "name"),
     [
         ({"correlation": 1.0, "mean": 2.0, "baseline": 3.0}, "correlation image"),
-        ({"mean": 2.0, "baseline": 3.0}, "mean image"),
+        ({"mean": 2.0, "baseline": 3.0}, "background (sum of b)"),
         ({"baseline": 3.0}, "baseline image"),
         ({}, "largest footprint weight"),
     ],
@@ -216,6 +216,7 @@ def test_one_of_several_tables_is_chosen_by_its_name(caiman_files, two_planes):
         assert np.array_equal(chosen.backdrop, expected.backdrop)
         assert np.array_equal(chosen.traces[0].raw, expected.traces[0].raw)
         assert chosen.analysis.parameters == expected.analysis.parameters
+        assert chosen.analysis.name == f"planes.nwb: PlaneSegmentation_{key}"  # the title, where none is given
 
 
 def test_a_zarr_store_is_refused(tmp_path):

@@ -18,7 +18,7 @@ SHOWN_TRACES = 12
 
 _SHOWN_REJECTED = 3
 
-IMAGES = {"correlation": "correlation image", "mean": "mean image", "baseline": "baseline image"}
+IMAGES = {"correlation": "correlation image", "mean": "background (sum of b)", "baseline": "baseline image"}
 """The images that can lie behind the contours, the best first, and what they are called."""
 
 SHOWN_FRAMES = 3000
@@ -82,7 +82,7 @@ class Analysis:
     Attributes
     ----------
     name : str
-        Name of the file.
+        Name of the file, and of the table of ROIs where one was chosen.
     method, evaluation : str or None
         What the analysis was: "CNMF", "CNMF-E" or "OnACID"; "evaluated", "selected" or "not evaluated". None where
         an NWB file does not say.

@@ -50,7 +50,8 @@ def open_nwb(file_path: Path, plane_segmentation: str | None = None) -> Iterator
     """
     with h5py.File(file_path, "r") as file:
         table = _choose_table(file, file_path, plane_segmentation)
-        yield _analysis(file, file_path, table)
+        chosen = "" if plane_segmentation is None else f": {plane_segmentation}"
+        yield _analysis(file, file_path, table, name=file_path.name + chosen)
 
 
 def _choose_table(file: h5py.File, file_path: Path, wanted: str | None) -> h5py.Group:
@@ -71,7 +72,7 @@ def _choose_table(file: h5py.File, file_path: Path, wanted: str | None) -> h5py.
     )
 
 
-def _analysis(file: h5py.File, file_path: Path, table: h5py.Group) -> Analysis:
+def _analysis(file: h5py.File, file_path: Path, table: h5py.Group, *, name: str) -> Analysis:
     processing = file["processing"]
     ending = _own_name(table).partition(_TABLE)[2]
     parameters = _parameters(_of_type(processing, "DynamicTable"), ending)
@@ -84,7 +85,7 @@ def _analysis(file: h5py.File, file_path: Path, table: h5py.Group) -> Analysis:
     accepted = table.get("is_accepted")
     discarded = table.parent.get(f"Discarded{_TABLE}{ending}")
     return Analysis(
-        name=file_path.name,
+        name=name,
         method=facts.get("method"),
         is_one_photon=facts.get("one_photon"),
         evaluation=facts.get("evaluation"),
@@ -98,7 +99,7 @@ def _analysis(file: h5py.File, file_path: Path, table: h5py.Group) -> Analysis:
         images=images,
         parameters=parameters,
         discarded=None if discarded is None else Discarded(_pixels(discarded, file_path), _metrics(discarded)),
-        **{kind: _series(own, f"{name}{ending}") for kind, name in _SERIES.items()},
+        **{kind: _series(own, f"{start}{ending}") for kind, start in _SERIES.items()},
     )
 
 

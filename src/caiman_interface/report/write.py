@@ -65,7 +65,7 @@ def write_report(
     output : str or Path
         Where to write; its ending says what: ``.html`` (a self-contained page), ``.png``, ``.pdf`` or ``.svg``.
     title : str, optional
-        The heading; the name of the source by default.
+        The heading; the name of the source, and of the table if one was chosen, by default.
     plane_segmentation : str, optional
         Which table of ROIs of an NWB file to show; needed where there are several.
     overwrite : bool
@@ -96,7 +96,7 @@ def write_report(
 
     with styled(), tempfile.TemporaryDirectory(dir=output.parent, prefix=".caiman-report-") as folder:
         finished = Path(folder) / output.name
-        FORMATS[output.suffix.lower()](data, title or source.name, finished)
+        FORMATS[output.suffix.lower()](data, title or data.analysis.name, finished)
         finished.replace(output)  # a report that could not be finished leaves nothing behind
     return output
 
