@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import json
 import math
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -54,10 +55,10 @@ STATED: dict[str, Any] = {
 }
 
 
-def translate(metadata: dict[str, Any], *, lists_win: bool = True, **options: Any) -> dict[str, Any]:
+def translate(metadata: dict[str, Any], **options: Any) -> dict[str, Any]:
     """Translate metadata of the caller above; check that it was not changed."""
     before = copy.deepcopy(metadata)
-    translated = to_dictionaries(metadata, STATED, PLACEHOLDERS, lists_win=lists_win, **options)
+    translated = to_dictionaries(metadata, STATED, PLACEHOLDERS, **options)
     np.testing.assert_equal(metadata, before)
     return translated
 
@@ -182,6 +183,17 @@ def test_a_plane_with_a_device_stays_on_it():
     assert translate(listed)["Ophys"]["ImagingPlanes"]["caiman"]["device_metadata_key"] == "Scope"
 
 
+def test_a_plane_stays_off_the_device_that_another_interface_names_for_its_own():
+    planes = [
+        {"name": "ImagingPlane", "device": "PlaceholderMicroscope"},
+        {"name": "Other", "device": "Microscope"},
+    ]
+    metadata = ophys(Device=[{"name": "Microscope"}, PLACEHOLDERS.device], ImagingPlane=planes)
+    assert translate(metadata)["Ophys"]["ImagingPlanes"]["caiman"]["device_metadata_key"] == "PlaceholderMicroscope"
+    metadata["Ophys"]["Device"][0]["description"] = "The user's."
+    assert translate(metadata)["Ophys"]["ImagingPlanes"]["caiman"]["device_metadata_key"] == "Microscope"
+
+
 def test_devices_stand_where_the_schema_of_specifications_wants_them():
     translated = translate(
         ophys(
@@ -226,7 +238,7 @@ def test_a_trace_that_nobody_knows_is_kept_so_that_the_user_hears_of_it():
 
 
 def test_a_trace_can_be_left_out():
-    translated = translate(ophys(Fluorescence={"PlaneSegmentation": {"raw": None}}), lists_win=False)
+    translated = translate(ophys(Fluorescence={"PlaneSegmentation": {"raw": None}}))
     assert translated["Ophys"]["RoiResponses"] == {"caiman": {"raw": None}}
 
 
@@ -309,29 +321,94 @@ BOTH = {
 }
 
 
-@pytest.mark.parametrize("lists_win", [True, False])
-def test_what_the_user_states_wins_field_by_field(lists_win):
-    translated = translate(BOTH, lists_win=lists_win)
-    description, location, raw, image = (
-        ("In a list.", "in a list", "InAList", "in_a_list")
-        if lists_win
-        else ("In a dictionary.", "in a dictionary", "InADictionary", "in_a_dictionary")
-    )
-    assert translated["Devices"] == {"scope": {"name": "Scope", "description": description, "serial_number": "1"}}
+def test_of_two_edits_the_dictionarys_wins_field_by_field():
+    translated = translate(BOTH)
+    assert translated["Devices"] == {
+        "scope": {"name": "Scope", "description": "In a dictionary.", "serial_number": "1"}
+    }
     assert translated["Ophys"] == {
         "ImagingPlanes": {
             "caiman": {
                 "name": "ImagingPlane",
-                "location": location,
+                "location": "in a dictionary",
                 "indicator": "GCaMP6s",
                 "imaging_rate": 15.0,
                 "device_metadata_key": "scope",
             }
         },
         "PlaneSegmentations": {},
-        "RoiResponses": {"caiman": {"raw": {"name": raw, "unit": "V", "comments": "Hm."}}},
-        "SegmentationImages": {"caiman": {"correlation": {"name": image, "description": "Cn."}}},
+        "RoiResponses": {"caiman": {"raw": {"name": "InADictionary", "unit": "V", "comments": "Hm."}}},
+        "SegmentationImages": {"caiman": {"correlation": {"name": "in_a_dictionary", "description": "Cn."}}},
     }
+
+
+def plane_of(listed: dict[str, Any], keyed: dict[str, Any], **devices: Any) -> dict[str, Any]:
+    """Return the caller's plane, of which a list says the one and a dictionary the other."""
+    metadata = {"Ophys": {"ImagingPlane": [{"name": "ImagingPlane", **listed}], "ImagingPlanes": {"caiman": keyed}}}
+    plane: dict[str, Any] = translate({**metadata, **devices})["Ophys"]["ImagingPlanes"]["caiman"]
+    return plane
+
+
+GREEN = {"name": "Green", "description": "GCaMP.", "emission_lambda": 510.0}
+
+
+@pytest.mark.parametrize("null", [False, True])  # JSON makes null of NaN
+@pytest.mark.parametrize("in_lists", [False, True])
+@pytest.mark.parametrize(
+    ("field", "placeholder", "value"),
+    [
+        ("indicator", "unknown", "GCaMP6s"),
+        ("location", "unknown", "VISp"),
+        ("excitation_lambda", math.nan, 920.0),
+        ("optical_channel", [PLACEHOLDERS.channel], [GREEN]),
+        ("imaging_rate", 15.0, 30.0),  # what the caller states itself
+    ],
+)
+def test_an_edit_wins_over_placeholders_and_the_callers_own(field, placeholder, value, in_lists, null):
+    if null:
+        placeholder = json.loads(json.dumps(placeholder).replace("NaN", "null"))
+    sides = ({field: value}, {field: placeholder})
+    assert plane_of(*sides if in_lists else sides[::-1])[field] == value
+
+
+def test_a_name_given_in_a_dictionary_wins_over_the_callers_own_in_a_list():
+    assert plane_of({}, {"name": "Plane 1"})["name"] == "Plane 1"
+
+
+@pytest.mark.parametrize("spacing", [(1e-6, 1e-6), [1e-6, 1e-6], np.array([1e-6, 1e-6])])
+@pytest.mark.parametrize("in_lists", [False, True])
+def test_lengths_are_compared_by_their_values(spacing, in_lists):
+    stated = copy.deepcopy(STATED)
+    stated["Ophys"]["ImagingPlanes"]["caiman"]["grid_spacing"] = (1e-6, 1e-6)
+    sides = ([2e-6, 2e-6], spacing) if in_lists else (spacing, [2e-6, 2e-6])
+    metadata = ophys(
+        ImagingPlane=[{"name": "ImagingPlane", "grid_spacing": sides[0]}],
+        ImagingPlanes={"caiman": {"grid_spacing": sides[1]}},
+    )
+    translated = to_dictionaries(metadata, stated, PLACEHOLDERS)
+    assert translated["Ophys"]["ImagingPlanes"]["caiman"]["grid_spacing"] == [2e-6, 2e-6]
+
+
+def test_a_device_wins_over_the_placeholder():
+    devices = {"Devices": {"scope": {"name": "Scope"}, "unknown": PLACEHOLDERS.device}}
+    listed, keyed = {"device": "PlaceholderMicroscope"}, {"device_metadata_key": "scope"}
+    assert plane_of(listed, keyed, **devices)["device_metadata_key"] == "scope"
+    listed, keyed = {"device": "Scope"}, {"device_metadata_key": "unknown"}
+    assert plane_of(listed, keyed, **devices)["device_metadata_key"] == "scope"
+
+
+@pytest.mark.parametrize(
+    ("listed", "keyed", "expected"),
+    [
+        ({"name": "RoiResponseSeries", "unit": "a.u."}, None, None),
+        (None, {"name": "RoiResponseSeries", "unit": "a.u."}, None),
+        (None, {"name": "Raw"}, {"name": "Raw"}),
+        ({"name": "Raw"}, {"name": "RoiResponseSeries", "unit": "a.u."}, {"name": "Raw", "unit": "a.u."}),
+    ],
+)
+def test_a_trace_left_out_in_one_format_is_an_edit(listed, keyed, expected):
+    metadata = ophys(Fluorescence={"PlaneSegmentation": {"raw": listed}}, RoiResponses={"caiman": {"raw": keyed}})
+    assert translate(metadata)["Ophys"]["RoiResponses"] == {"caiman": {"raw": expected}}
 
 
 def test_null_states_nothing():
@@ -452,7 +529,7 @@ def dictionaries(draw: st.DrawFn) -> dict[str, Any]:
 def test_nothing_is_lost_on_the_way_to_lists_and_back(metadata):
     listed = to_lists(metadata, PLACEHOLDERS)
     assert uses_lists(listed)
-    back = to_dictionaries(listed, metadata, PLACEHOLDERS, lists_win=True)
+    back = to_dictionaries(listed, metadata, PLACEHOLDERS)
     for plane in metadata["Ophys"]["ImagingPlanes"].values():  # what lists add for what is not known
         plane.setdefault("device_metadata_key", "PlaceholderMicroscope")
         for field, value in {**PLACEHOLDERS.plane, "optical_channel": [PLACEHOLDERS.channel]}.items():
@@ -585,6 +662,48 @@ def test_edits_in_one_format_and_in_the_other_give_the_same_file(interface):
     assert "Raw" in files[0].processing["ophys"]["Fluorescence"].roi_response_series
     for other in files[1:]:
         assert_same_contents(files[0], other)
+
+
+def through_json(metadata: Any) -> Any:
+    return json.loads(json.dumps(metadata).replace("NaN", "null"))
+
+
+EDITS: list[dict[str, Any]] = [
+    {
+        "ImagingPlane": [
+            {
+                "name": "ImagingPlane",
+                "indicator": "GCaMP6s",
+                "excitation_lambda": 920.0,
+                "imaging_rate": 30.0,
+                "optical_channel": [GREEN],
+            }
+        ]
+    },
+    {
+        "ImagingPlanes": {
+            "caiman_segmentation": {
+                "indicator": "GCaMP6s",
+                "excitation_lambda": 920.0,
+                "imaging_rate": 30.0,
+                "optical_channel": [GREEN],
+            }
+        }
+    },
+]
+
+
+@pytest.mark.parametrize("in_json", [False, True])
+@pytest.mark.parametrize("edits", EDITS)
+@pytest.mark.parametrize("dictionaries", [False, True])
+def test_edits_meet_either_format_of_the_interface(dictionaries, edits, in_json, interface):
+    base = interface.get_metadata(use_new_metadata_format=dictionaries).to_dict()
+    metadata = dict_deep_update(base, {"Ophys": copy.deepcopy(edits)})
+    plane = add(interface, through_json(metadata) if in_json else metadata).imaging_planes["ImagingPlane"]
+    assert (plane.indicator, plane.location, plane.excitation_lambda) == ("GCaMP6s", "unknown", 920.0)
+    assert (plane.imaging_rate, list(plane.grid_spacing)) == (30.0, [1.2e-6, 1.5e-6])
+    assert [(channel.name, channel.emission_lambda) for channel in plane.optical_channel] == [("Green", 510.0)]
+    assert plane.device.name == "PlaceholderMicroscope"
 
 
 def test_a_table_is_renamed_by_the_list_or_by_the_option(interface):

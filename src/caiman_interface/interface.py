@@ -148,13 +148,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     def _dictionaries(self, metadata: Mapping[str, Any], segmentation_name: str | None = None) -> dict[str, Any]:
         """Return checked, dictionary-based metadata, with the entries of this interface under its keys."""
         stated = self._stated
-        translated = to_dictionaries(
-            metadata,
-            {"Ophys": stated},
-            _PLACEHOLDERS,
-            lists_win=self._host_speaks_dictionaries(),
-            segmentation_name=segmentation_name,
-        )
+        translated = to_dictionaries(metadata, {"Ophys": stated}, _PLACEHOLDERS, segmentation_name=segmentation_name)
         return checked_metadata(translated, stated["PlaneSegmentations"])
 
     # Conversion

@@ -14,7 +14,10 @@ import math
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 _LIST_BLOCKS = ("Device", "ImagingPlane", "ImageSegmentation", "Fluorescence", "DfOverF")
 # NeuroConv's interfaces have devices under the one name, its schema of YAML specifications under the other.
@@ -28,6 +31,7 @@ _NAMED_BLOCKS = ("Devices", "ImagingPlanes", "PlaneSegmentations")
 _DEFAULT_DEVICE = "Microscope"
 # NeuroConv's list format keeps this trace in a container of its own.
 _DFF = "dff"
+_SEQUENCES = (list, tuple, np.ndarray)
 # What NeuroConv's list format describes of every table of ROIs, whether or not there is such a trace or image.
 _BOILERPLATE = {
     "RoiResponses": {"raw", "deconvolved", "neuropil", "denoised", "baseline", "background", _DFF},
@@ -84,10 +88,13 @@ def to_dictionaries(
     stated: Mapping[str, Any],
     placeholders: Placeholders,
     *,
-    lists_win: bool,
     segmentation_name: str | None = None,
 ) -> dict[str, Any]:
     """Translate list-based ophys metadata, and merge it with what is in dictionaries already.
+
+    Where both formats state a field, it does not matter which of them the host speaks. A placeholder gives way to
+    everything. What the caller states itself gives way to what differs from it, for that the user wrote. Where both
+    differ from it, the dictionary wins: its keys say which interface it is for.
 
     Parameters
     ----------
@@ -98,9 +105,6 @@ def to_dictionaries(
         the key of the entry of their name in a dictionary, or else their name as key.
     placeholders : Placeholders
         What stands in lists for what is not known.
-    lists_win : bool
-        Whether lists win over dictionaries that state the same. The format that the host speaks is to lose: it came
-        from the interfaces, and the other one from the user.
     segmentation_name : str, optional
         The name that the caller gives to its main table of ROIs, the first that it states.
 
@@ -129,9 +133,12 @@ def to_dictionaries(
     }
     _drop_boilerplate(in_lists, ours)
     _let_dff_have_a_name_of_its_own(in_lists["RoiResponses"], ours["RoiResponses"])
-    base, edits = (in_dictionaries, in_lists) if lists_win else (in_lists, in_dictionaries)
-    merged = {block: _merged(base[block], edits[block], depth) for block, depth in _DEPTHS.items()}
-    _link_default_device(merged["ImagingPlanes"], ours["ImagingPlanes"], _names(in_lists["Devices"]), placeholders)
+    unknown = _unknown_fields(placeholders, keys["Devices"])
+    merged = {
+        block: _merged(in_lists[block], in_dictionaries[block], ours[block], unknown.get(block, {}), depth)
+        for block, depth in _DEPTHS.items()
+    }
+    _link_default_device(merged["ImagingPlanes"], ours["ImagingPlanes"], in_lists, placeholders)
     translated["Devices"] = merged.pop("Devices")
     kept = {name: block for name, block in ophys.items() if name not in (*_LIST_BLOCKS, *_DEVICE_LISTS)}
     translated["Ophys"] = {**kept, **merged}
@@ -322,16 +329,26 @@ def _check_plane_references(
 def _link_default_device(
     planes: dict[str, Any],
     ours: Mapping[str, Any],
-    listed: Mapping[str, str],
+    in_lists: Mapping[str, Mapping[str, Any]],
     placeholders: Placeholders,
 ) -> None:
     """Put the caller's planes on the default device of lists where they have none."""
-    device_key = next((key for key, name in listed.items() if name == _DEFAULT_DEVICE), None)
-    for key in ours if device_key is not None else ():
+    names = _names(in_lists["Devices"])
+    device_key = next((key for key, name in names.items() if name == _DEFAULT_DEVICE), None)
+    if device_key is None or _is_of_another(device_key, ours, in_lists):
+        return
+    for key in ours:
         plane = planes.get(key) or {}
         link = plane.get("device_metadata_key")
-        if link is None or listed.get(link) == placeholders.device["name"]:
+        if link is None or names.get(link) == placeholders.device["name"]:
             planes[key] = {**plane, "device_metadata_key": device_key}
+
+
+def _is_of_another(device_key: str, ours: Mapping[str, Any], in_lists: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a device is what another interface says of its own plane: a name, and nothing that a user adds."""
+    said = [value for value in in_lists["Devices"][device_key].values() if value is not None]
+    others = [plane for key, plane in in_lists["ImagingPlanes"].items() if key not in ours]
+    return len(said) == 1 and any(plane.get("device_metadata_key") == device_key for plane in others)
 
 
 def _missing(place: str, name: str, block: str, names: list[str]) -> str:
@@ -377,9 +394,12 @@ def _without_placeholder_channel(plane: Mapping[str, Any], placeholder: Mapping[
 
 
 def _is_equal(value: Any, other: Any) -> bool:
-    """Compare values, where NaN, and the null that JSON makes of it, equals NaN."""
+    """Compare values as JSON has them: NaN equals NaN and null, an array the list of its values."""
     if isinstance(value, Mapping) and isinstance(other, Mapping):
         return value.keys() == other.keys() and all(_is_equal(value[key], other[key]) for key in value)
+    sequences = [isinstance(one, _SEQUENCES) for one in (value, other)]
+    if any(sequences):
+        return all(sequences) and len(value) == len(other) and all(map(_is_equal, value, other))
     unknown = isinstance(other, float) and math.isnan(other)
     return value is None or value != value if unknown else bool(value == other)  # noqa: PLR0124
 
@@ -406,14 +426,42 @@ def _let_dff_have_a_name_of_its_own(responses: Mapping[str, Any], ours: Mapping[
             traces[_DFF] = {field: value for field, value in traces[_DFF].items() if field != "name"}
 
 
-def _merged(base: Any, edits: Any, depth: int) -> Any:
-    """Merge entries field by field; a field that is None states nothing."""
-    if not isinstance(base, Mapping) or not isinstance(edits, Mapping):
-        return edits
-    if depth == 0:
-        return {**base, **{field: value for field, value in edits.items() if value is not None or field not in base}}
-    both = {key: _merged(base[key], edits[key], depth - 1) if key in base else edits[key] for key in edits}
-    return {**base, **both}
+# Both formats at once
+
+
+def _unknown_fields(placeholders: Placeholders, device_keys: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
+    """Return what stands in the fields of which nothing is known, by block."""
+    device = placeholders.device["name"]
+    plane = {
+        **placeholders.plane,
+        "optical_channel": [placeholders.channel],
+        "device_metadata_key": device_keys.get(device, device),
+    }
+    return {"Devices": placeholders.device, "ImagingPlanes": plane}
+
+
+def _merged(listed: Any, keyed: Any, ours: Any, unknown: Mapping[str, Any], depth: int) -> Any:
+    """Merge what lists and dictionaries say, down to the fields of entries."""
+    if not isinstance(listed, Mapping) or not isinstance(keyed, Mapping):
+        return listed if _is_equal(keyed, ours) else keyed  # null leaves a trace or an image out
+    own = ours if isinstance(ours, Mapping) else {}
+    both = {
+        key: _merged(value, keyed[key], own.get(key), unknown, depth - 1)
+        if depth
+        else max(keyed[key], value, key=partial(_weight, ours=own.get(key), unknown=unknown.get(key)))
+        for key, value in listed.items()
+        if key in keyed
+    }
+    return {**listed, **keyed, **both}
+
+
+def _weight(value: Any, ours: Any, unknown: Any) -> int:
+    """Say how much a value counts: nothing, a placeholder, what the caller states, or what a user wrote."""
+    if value is None:
+        return 0
+    if _is_equal(value, unknown):
+        return 1
+    return 2 if _is_equal(value, ours) else 3
 
 
 # To lists
