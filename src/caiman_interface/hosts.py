@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import h5py
+from hdmf.backends.io import HDMFIO
 from hdmf.container import Data
+from neuroconv import NWBConverter
 from neuroconv.tools.hdmf import SliceableDataChunkIterator
+from neuroconv.tools.nwb_helpers import BACKEND_NWB_IO
 from numpy.typing import NDArray
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.device import Device, DeviceModel
@@ -35,6 +38,7 @@ __all__ = [
     "forget_source",
     "hdf5_io",
     "name_for_dandi",
+    "new_file_io",
     "read_block",
     "resolve_conversion_options",
     "set_dataset",
@@ -65,9 +69,8 @@ class WriteStep(ABC):
     ) -> None:
         """Override NeuroConv's step."""
         host: Any = self
-        stated = inspect.signature(host.create_nwbfile).parameters["conversion_options"]
         # An interface takes options as keywords, a converter as one mapping by interface.
-        takes_options_as_one = stated.kind is not inspect.Parameter.VAR_KEYWORD
+        takes_options_as_one = isinstance(host, NWBConverter)
         options = {"conversion_options": conversion_options} if takes_options_as_one else conversion_options
         if nwbfile is None:
             nwbfile = host.create_nwbfile(metadata=metadata, **options)
@@ -115,6 +118,13 @@ def hdf5_io(file: h5py.File) -> NWBHDF5IO:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The file path provided: None", UserWarning)
         return NWBHDF5IO(file=file, mode="w")
+
+
+def new_file_io(path: Path, backend: str) -> HDMFIO:
+    """Open a new file for writing as NeuroConv does, under a name that does not end in ".nwb", of which pynwb warns."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The file path provided: ", UserWarning)
+        return BACKEND_NWB_IO[backend](path=str(path), mode="w")
 
 
 def add_device(nwbfile: NWBFile, metadata: Mapping[str, Any], device_key: str) -> Any:

@@ -37,6 +37,16 @@ def file_with(data: Any, **fields: Any) -> NWBFile:
     return nwbfile
 
 
+def set_compression(dataset: Any, method: str | None, options: dict[str, Any] | None) -> None:
+    """Set what both versions of NeuroConv can say."""
+    if "compressors" in type(dataset).model_fields:
+        dataset.compressors = None if method is None else [method]
+        dataset.compressor_options = None if options is None else [options]
+    else:
+        dataset.compression_method = method
+        dataset.compression_options = options
+
+
 def records(dtype: np.dtype[Any], count: int) -> NDArray[Any]:
     rng = np.random.default_rng(1)
     rows = np.zeros(count, dtype)

@@ -77,6 +77,27 @@ def test_an_interface_writes_what_the_stock_one_writes(tmp_path: Path) -> None:
     assert is_fast(fast, "Series")
 
 
+def test_a_subclass_may_write_its_arguments_otherwise(tmp_path: Path) -> None:
+    class Labs(FastSeriesInterface):
+        def create_nwbfile(self, metadata: Any = None, **options: Any) -> NWBFile:
+            nwbfile: NWBFile = super().create_nwbfile(metadata=metadata, **options)
+            nwbfile.lab = "Lab"
+            return nwbfile
+
+    class LabsConverter(FastConverter):
+        def create_nwbfile(self, *arguments: Any, **options: Any) -> NWBFile:
+            nwbfile: NWBFile = super().create_nwbfile(*arguments, **options)
+            nwbfile.lab = "Lab"
+            return nwbfile
+
+    paths = run(Labs(), tmp_path / "interface.nwb", first=7), tmp_path / "converter.nwb"
+    run(LabsConverter(SOURCE), paths[1], conversion_options=OPTIONS)
+    for path, name in zip(paths, ("Series", "Two"), strict=True):
+        with h5py.File(path) as file:
+            assert file["general/lab"].asstr()[()] == "Lab"
+            assert file[f"acquisition/{name}/data"][0, 0] == 7
+
+
 @pytest.mark.parametrize("make", [FastSeriesInterface, lambda: FastConverter(SOURCE)], ids=["interface", "converter"])
 def test_an_existing_file_is_replaced_only_when_asked(tmp_path: Path, make: Any) -> None:
     path = run(make(), tmp_path / "fast.nwb")

@@ -61,6 +61,44 @@ def test_an_error_in_any_thread_is_raised_once_and_leaves_nothing(
     assert nwbfile.acquisition["Series"].data is data
 
 
+class Lying:
+    """Lazy data that give other values than their shape and type say."""
+
+    ndim = 2
+
+    def __init__(self, values: NDArray[Any], *, shape: tuple[int, ...], dtype: str, parallel: bool) -> None:
+        self.values, self.shape, self.dtype, self.parallel_read = values, shape, np.dtype(dtype), parallel
+
+    def __getitem__(self, selection: tuple[slice, ...]) -> NDArray[Any]:
+        return self.values[selection]
+
+
+@pytest.mark.parametrize("parallel", [True, False])
+def test_data_that_end_early_are_refused(tmp_path: Path, *, parallel: bool) -> None:
+    data = Lying(np.ones((437, 300)), shape=(500, 300), dtype="f8", parallel=parallel)
+    nwbfile = file_with(SliceableDataChunkIterator(data=data, chunk_shape=(50, 300)))
+    with pytest.raises(
+        ValueError, match=r"have shape \(500, 300\), but give shape \(\d+, 300\) for \[\d+:\d+, 0:300\]"
+    ):
+        write_nwbfile(nwbfile, tmp_path / "ours.nwb")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_that_the_declared_type_cannot_hold_are_refused(tmp_path: Path) -> None:
+    def declared(values: NDArray[Any], dtype: str) -> NWBFile:
+        data = Lying(values, shape=values.shape, dtype=dtype, parallel=True)
+        return file_with(SliceableDataChunkIterator(data=data, chunk_shape=(50, 300)))
+
+    values = np.arange(150_000.0).reshape(500, 300)
+    with pytest.raises(ValueError, match=r"declared as int16, but give float64 for .*, which it cannot hold"):
+        write_nwbfile(declared(values, "i2"), tmp_path / "ours.nwb")
+    assert list(tmp_path.iterdir()) == []
+    for dtype in ("i4", "f4", ">f4"):
+        write_nwbfile(declared(values, dtype), tmp_path / "ours.nwb", overwrite=True)
+        with h5py.File(tmp_path / "ours.nwb") as file:
+            np.testing.assert_array_equal(file["acquisition/Series/data"][()], values)
+
+
 def test_an_error_of_progress_leaves_nothing(tmp_path: Path) -> None:
     def stop(*_: object) -> None:
         message = "stopped by the caller"
@@ -119,6 +157,33 @@ def test_a_zarr_store_and_a_file_replace_each_other(tmp_path: Path) -> None:
         write_nwbfile(file_with(np.arange(3.0)), path, backend=backend, overwrite=True)  # type: ignore[arg-type]
         assert path.is_dir() == is_store
         assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("backend", ["hdf5", "zarr"])
+@pytest.mark.parametrize("content", [None, "thesis.txt"])
+def test_a_folder_that_is_no_zarr_store_is_kept(tmp_path: Path, backend: Any, content: str | None) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    if content is not None:
+        (folder / content).write_text("years of work")
+    with pytest.raises(IsADirectoryError, match="results is a folder, and no Zarr store"):
+        write_nwbfile(file_with(np.zeros(5)), folder, backend=backend, overwrite=True)
+    assert [entry.name for entry in folder.iterdir()] == ([] if content is None else [content])
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_the_rights_of_a_replaced_file_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "ours.nwb"
+    write_nwbfile(file_with(np.zeros(5)), path)
+    path.chmod(0o640)
+    write_nwbfile(file_with(np.ones(5)), path, overwrite=True)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
+    path = tmp_path / f"{'a' * 251}.nwb"
+    write_nwbfile(file_with(np.zeros(5)), path)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

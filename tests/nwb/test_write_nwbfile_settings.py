@@ -10,10 +10,23 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hdmf.backends.hdf5 import H5DataIO
 from neuroconv.tools.hdmf import SliceableDataChunkIterator
 from neuroconv.tools.nwb_helpers import configure_and_write_nwbfile, get_default_backend_configuration
-from nwbfiles import PIXEL, contents, file_with, ophys_file, plane_segmentation, records, write_as_neuroconv_does
-from pynwb import NWBHDF5IO, NWBFile, read_nwb
+from nwbfiles import (
+    PIXEL,
+    contents,
+    empty_file,
+    file_with,
+    ophys_file,
+    plane_segmentation,
+    records,
+    set_compression,
+    write_as_neuroconv_does,
+)
+from pynwb import NWBHDF5IO, NWBFile, TimeSeries, read_nwb
+from pynwb.base import Images
+from pynwb.image import GrayscaleImage
 from roiextractors.testing import generate_dummy_imaging_extractor
 
 from caiman_interface.nwb.file import write_nwbfile
@@ -21,16 +34,6 @@ from caiman_interface.nwb.file import write_nwbfile
 SERIES = "acquisition/Series/data"
 VALUES = np.random.default_rng(0).integers(0, 50, (3000, 40))
 MASKS = "processing/ophys/ImageSegmentation/PlaneSegmentation/pixel_mask"
-
-
-def set_compression(dataset: Any, method: str | None, options: dict[str, Any] | None) -> None:
-    """Set what both versions of NeuroConv can say."""
-    if "compressors" in type(dataset).model_fields:
-        dataset.compressors = None if method is None else [method]
-        dataset.compressor_options = None if options is None else [options]
-    else:
-        dataset.compression_method = method
-        dataset.compression_options = options
 
 
 def series_file() -> NWBFile:
@@ -156,11 +159,44 @@ def test_a_zarr_configuration_says_the_backend(tmp_path: Path) -> None:
     assert (tmp_path / "ours.nwb.zarr").is_dir()
 
 
-def test_a_file_that_was_read_from_another_is_exported(tmp_path: Path) -> None:
-    source = write_as_neuroconv_does(series_file, tmp_path / "source.nwb")
+@pytest.mark.parametrize("make", [series_file, ophys_file], ids=["one_series", "with_links"])
+def test_a_file_that_was_read_from_another_is_exported(tmp_path: Path, make: Callable[[], NWBFile]) -> None:
+    source = write_as_neuroconv_does(make, tmp_path / "source.nwb")
     with NWBHDF5IO(source, mode="r") as io:
         write_nwbfile(io.read(), tmp_path / "copy.nwb")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.nwb", "source.nwb"]
     assert contents(tmp_path / "copy.nwb") == contents(source)
+
+
+def test_settings_that_somebody_wrapped_data_in_are_kept(tmp_path: Path) -> None:
+    nwbfile = file_with(H5DataIO(VALUES, compression="gzip", compression_opts=1, shuffle=False, chunks=(100, 40)))
+    nwbfile.add_acquisition(TimeSeries(name="Free", data=VALUES, unit="V", rate=1.0))
+    masks = records(PIXEL, 9000)
+    plane_segmentation(nwbfile, H5DataIO(masks, compression="gzip", chunks=(1000,)), rois=10)
+    write_nwbfile(nwbfile, tmp_path / "ours.nwb")
+    with h5py.File(tmp_path / "ours.nwb") as file:
+        series = file[SERIES]
+        assert (series.compression, series.compression_opts, series.shuffle) == ("gzip", 1, False)
+        assert series.chunks == (100, 40)
+        assert file["acquisition/Free/data"].shuffle
+        assert (file[MASKS].chunks, file[MASKS].shuffle) == ((1000,), False)
+        np.testing.assert_array_equal(series[()], VALUES)
+        np.testing.assert_array_equal(file[MASKS][()], masks)
+
+
+def test_an_image_has_the_layout_that_neuroconv_gives_it(tmp_path: Path) -> None:
+    def make() -> NWBFile:
+        nwbfile = empty_file()
+        image = GrayscaleImage(name="image", data=np.random.default_rng(2).random((200, 300)))
+        nwbfile.add_acquisition(Images(name="images", images=[image]))
+        return nwbfile
+
+    write_nwbfile(make(), tmp_path / "ours.nwb")
+    theirs = write_as_neuroconv_does(make, tmp_path / "theirs.nwb")
+    with h5py.File(tmp_path / "ours.nwb") as ours, h5py.File(theirs) as standard:
+        image, expected = ours["acquisition/images/image"], standard["acquisition/images/image"]
+        assert (image.maxshape, image.dtype) == (expected.maxshape, expected.dtype)
+        np.testing.assert_array_equal(image[()], expected[()])
 
 
 def test_a_backend_that_contradicts_the_configuration_is_refused(tmp_path: Path) -> None:
@@ -192,6 +228,16 @@ def test_progress_counts_the_bytes_of_all_large_datasets(tmp_path: Path) -> None
     assert done[-1] >= 3000 * 40 * (8 + 4) + 20_000 * PIXEL.itemsize
     assert "/processing/ophys/Fluorescence/Raw/data" in names
     assert f"/{MASKS}" in names
+
+
+def test_progress_reaches_the_end_where_the_file_has_another_type(tmp_path: Path) -> None:
+    """The times of a series become float64, as its schema says."""
+    times = np.arange(40_000, dtype="f4")
+    reports: list[tuple[int, int, str]] = []
+    nwbfile = file_with(np.zeros(40_000, "i2"), rate=None, timestamps=times)
+    with pytest.warns(UserWarning, match="float32 is being converted to data type float64"):
+        write_nwbfile(nwbfile, tmp_path / "ours.nwb", progress=lambda *report: reports.append(report))
+    assert reports[-1][:2] == (240_000, 240_000)
 
 
 def test_the_progress_bar_of_an_iterator_is_moved(tmp_path: Path) -> None:

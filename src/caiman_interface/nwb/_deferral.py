@@ -7,7 +7,7 @@ but holds none of its values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -16,8 +16,9 @@ import h5py
 import numpy as np
 from hdmf.backends.hdf5 import H5DataIO
 from hdmf.build import DatasetBuilder, GroupBuilder
+from hdmf.common import ElementIdentifiers, VectorData
 from hdmf.container import AbstractContainer, Data
-from hdmf.data_utils import AbstractDataChunkIterator, GenericDataChunkIterator
+from hdmf.data_utils import AbstractDataChunkIterator, DataIO, GenericDataChunkIterator
 from numpy.typing import NDArray
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.ophys import PlaneSegmentation
@@ -179,7 +180,12 @@ def hide_data(nwbfile: NWBFile) -> dict[Place, Any]:
     return hidden
 
 
-def defer(nwbfile: NWBFile, hidden: dict[Place, Any], *, own_settings: bool) -> list[Deferred]:
+def wrapped_places(nwbfile: NWBFile) -> set[Place]:
+    """Return where data stand that somebody wrapped in settings of their own."""
+    return {(container.object_id, field) for container, field, data in _datasets(nwbfile) if isinstance(data, DataIO)}
+
+
+def defer(nwbfile: NWBFile, hidden: dict[Place, Any], *, settled: Container[Place] | None) -> list[Deferred]:
     """Put stand-ins in place of all data that the parallel writer shall write, and all others back.
 
     Parameters
@@ -188,8 +194,8 @@ def defer(nwbfile: NWBFile, hidden: dict[Place, Any], *, own_settings: bool) -> 
         A file whose datasets are configured, that is, wrapped in `H5DataIO`.
     hidden : dict
         What `hide_data` returned.
-    own_settings : bool
-        Whether nobody asked for other settings than the best.
+    settled : container of Place, optional
+        Where somebody asked for settings, which are kept; None if everywhere.
     """
     deferred = []
     for container, field, data_io in list(_datasets(nwbfile)):
@@ -201,7 +207,8 @@ def defer(nwbfile: NWBFile, hidden: dict[Place, Any], *, own_settings: bool) -> 
         if not isinstance(data_io, H5DataIO):
             set_dataset(container, field, values)
         elif _is_deferrable(container, values, data_io.io_settings):
-            stand_in, settings = _stand_in(container, values, data_io.io_settings, own_settings=own_settings)
+            best = settled is not None and (container.object_id, field) not in settled
+            stand_in, settings = _stand_in(container, values, data_io.io_settings, own_settings=best)
             replacement = H5DataIO(data=stand_in, **settings)
             set_dataset(container, field, replacement)
             deferred.append(Deferred(container, field, replacement, values))
@@ -303,8 +310,9 @@ def _stand_in(
     if isinstance(values, GenericDataChunkIterator):
         return IteratorStandIn(values), settings
     if not _is_large_mask(container, values):
-        if isinstance(container, Data) and settings.get("maxshape", values.shape) == values.shape:
-            settings["maxshape"] = (None, *values.shape[1:])  # rows can be appended, as hdmf has it
+        is_column = isinstance(container, VectorData | ElementIdentifiers)
+        if is_column and settings.get("maxshape", values.shape) == values.shape:
+            settings["maxshape"] = (None,) * values.ndim  # rows can be appended, as hdmf has it
         return ArrayStandIn(values), settings
     settings["maxshape"] = (None,)
     if own_settings:

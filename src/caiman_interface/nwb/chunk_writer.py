@@ -310,7 +310,7 @@ class ChunkWriter(AbstractContextManager["ChunkWriter"]):
                 yield _size(selection) * source.dtype.itemsize, task
             return
         for place in blocks(source.shape, source.block_shape(encoding.chunks)):
-            block = source.read(place)
+            block = read_checked(source, place)
             for part in blocks(block.shape, task_shape):
                 origin = tuple(outer.start + inner.start for outer, inner in zip(place, part, strict=True))
                 values = block[part]
@@ -318,7 +318,7 @@ class ChunkWriter(AbstractContextManager["ChunkWriter"]):
 
 
 def _read_and_encode(encoding: ChunkEncoding, source: BlockSource, selection: Selection) -> list[_Chunk]:
-    return _encode(encoding, source.read(selection), tuple(axis.start for axis in selection))
+    return _encode(encoding, read_checked(source, selection), tuple(axis.start for axis in selection))
 
 
 def _encode(encoding: ChunkEncoding, block: NDArray[Any], origin: Shape) -> list[_Chunk]:
@@ -335,9 +335,40 @@ def _fill_with_hdf5(dataset: h5py.Dataset, source: BlockSource) -> Iterator[int]
     """Let HDF5 convert, filter and write, block by block."""
     shape = source.block_shape(dataset.chunks or (1,) * dataset.ndim)
     for selection in blocks(source.shape, shape):
-        values = source.read(selection)
+        values = read_checked(source, selection)
         dataset[selection] = values
         yield values.nbytes
+
+
+def read_checked(source: BlockSource, selection: Selection) -> NDArray[Any]:
+    """Read a block of the shape and the type that the source declares.
+
+    Raises
+    ------
+    ValueError
+        If the source gives fewer or more values than it was asked for, as one whose file ends early, or values that
+        its type cannot hold.
+    """
+    values = source.read(selection)
+    wanted = tuple(axis.stop - axis.start for axis in selection)
+    place = ", ".join(f"{axis.start}:{axis.stop}" for axis in selection)
+    if values.shape != wanted:
+        message = (
+            f"The data have shape {source.shape}, but give shape {values.shape} for [{place}], where {wanted} was "
+            "expected: the file behind them may be cut off."
+        )
+        raise ValueError(message)
+    if values.dtype == source.dtype:
+        return values
+    with np.errstate(all="ignore"):
+        converted = values.astype(source.dtype)
+    # Narrower numbers with a fraction are rounded, as HDF5 does; whole numbers and records must not change.
+    if source.dtype.kind not in "fc" and not np.array_equal(converted, values):
+        message = (
+            f"The data are declared as {source.dtype}, but give {values.dtype} for [{place}], which it cannot hold."
+        )
+        raise ValueError(message)
+    return converted
 
 
 def blocks(shape: Iterable[int], block_shape: Shape) -> Iterator[Selection]:

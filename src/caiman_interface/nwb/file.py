@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -10,24 +12,28 @@ from pathlib import Path
 from typing import Any, Literal
 
 import h5py
-from hdmf.backends.io import HDMFIO
 from neuroconv import NWBConverter
 from neuroconv.tools.nwb_helpers import (
-    BACKEND_NWB_IO,
     BackendConfiguration,
     configure_backend,
     get_default_backend_configuration,
 )
 from pynwb import NWBHDF5IO, NWBFile
 
-from caiman_interface.hosts import WriteStep, forget_source, hdf5_io
+from caiman_interface.hosts import WriteStep, forget_source, hdf5_io, new_file_io
 
-from ._deferral import allocated, data_restored, defer, hide_data
+from ._deferral import allocated, data_restored, defer, hide_data, wrapped_places
 from .chunk_writer import ChunkWriter, Progress, available_threads
 
 __all__ = ["FastNWBConverter", "FastWriteMixin", "Progress", "write_nwbfile"]
 
 Backend = Literal["hdf5", "zarr"]
+
+# One of these stands in every Zarr store, of either format.
+_ZARR_MARKS = (".zgroup", ".zattrs", ".zmetadata", "zarr.json")
+
+# In bytes, of one file, on the usual file systems.
+_LONGEST_NAME = 255
 
 # As hdmf opens its files: the chunks that HDF5 itself filters need a cache that holds them.
 _CHUNK_CACHE_BYTES = 32 * 2**20
@@ -74,8 +80,11 @@ def write_nwbfile(
         If there is something at `path` and `overwrite` is not set.
     FileNotFoundError
         If the folder of `path` does not exist.
+    IsADirectoryError
+        If `path` is a folder, but no Zarr store.
     ValueError
-        If `backend` contradicts `backend_configuration`, or `threads` is less than 1.
+        If `backend` contradicts `backend_configuration`, `threads` is less than 1, or data give other values than
+        their shape and type say.
     Exception
         Whatever reading the data raises, in whichever thread. No file is left then, and what `overwrite` would
         have replaced stands as it was.
@@ -105,13 +114,14 @@ def _write_in_parallel(
     progress: Progress | None,
 ) -> None:
     """Let hdmf lay out the file with stand-ins for the large data, then write these."""
+    settled = wrapped_places(nwbfile) if configuration is None else None
     hidden = hide_data(nwbfile)
     configure_backend(nwbfile, configuration or get_default_backend_configuration(nwbfile, "hdf5"))
-    deferred = defer(nwbfile, hidden, own_settings=configuration is None)
+    deferred = defer(nwbfile, hidden, settled=settled)
     with _new_hdf5_file(path) as (file, io):
         io.write(nwbfile)
         pairs = allocated(deferred, nwbfile, io, file)
-        bytes_total = sum(dataset.nbytes for dataset, _ in pairs)
+        bytes_total = sum(math.prod(source.shape) * source.dtype.itemsize for _, source in pairs)
         bytes_done = 0
         with ChunkWriter(threads) as writer:
             for dataset, source in pairs:
@@ -126,23 +136,15 @@ def _write_with_pynwb(
 ) -> None:
     """Write as NeuroConv does."""
     configure_backend(nwbfile, configuration or get_default_backend_configuration(nwbfile, backend))
-    if backend == "hdf5":
-        with _new_hdf5_file(path) as (_, io):
-            _write_or_export(nwbfile, io)
-        return
     try:
-        with BACKEND_NWB_IO[backend](path=str(path), mode="w") as io:
-            _write_or_export(nwbfile, io)
+        with new_file_io(path, backend) as io:
+            if nwbfile.read_io is None:
+                io.write(nwbfile)
+            else:
+                nwbfile.set_modified()
+                io.export(nwbfile=nwbfile, src_io=nwbfile.read_io, write_args={"link_data": False})
     finally:
         forget_source(nwbfile, str(path))
-
-
-def _write_or_export(nwbfile: NWBFile, io: HDMFIO) -> None:
-    if nwbfile.read_io is None:
-        io.write(nwbfile)
-    else:
-        nwbfile.set_modified()
-        io.export(nwbfile=nwbfile, src_io=nwbfile.read_io, write_args={"link_data": False})
 
 
 @contextmanager
@@ -162,6 +164,9 @@ def _replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
         A hidden name that no other write uses. What stands there is removed if anything goes wrong.
     """
     path = path.resolve()  # what a link points to is written, and not the link
+    if path.is_dir() and not _is_zarr_store(path):
+        message = f"{path} is a folder, and no Zarr store that could be replaced. Give the path of a file in it."
+        raise IsADirectoryError(message)
     if path.exists() and not overwrite:
         message = f"{path} exists. Set overwrite=True to replace it, or give another path."
         raise FileExistsError(message)
@@ -169,15 +174,23 @@ def _replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
         message = f"{path} cannot be written: the folder {path.parent} does not exist. Create it, or give another path."
         raise FileNotFoundError(message)
     token = secrets.token_hex(4)
-    partial = path.with_name(f".{path.name}.{token}.partial")
+    partial = _hidden(path, f"{token}.partial")
     try:
         yield partial
+        if path.is_file() and partial.is_file():
+            shutil.copymode(path, partial)
         if path.is_dir() or (path.exists() and partial.is_dir()):  # no rename replaces a folder, or by a folder
-            _swap(path, partial, path.with_name(f".{path.name}.{token}.replaced"))
+            _swap(path, partial, _hidden(path, f"{token}.replaced"))
         else:
             partial.replace(path)
     finally:
         _remove(partial)
+
+
+def _hidden(path: Path, ending: str) -> Path:
+    """Give a hidden name in the same folder, which tells what it belongs to unless that would make it too long."""
+    name = f".{path.name}.{ending}"
+    return path.with_name(name if len(os.fsencode(name)) <= _LONGEST_NAME else f".{ending}")
 
 
 def _swap(path: Path, partial: Path, aside: Path) -> None:
@@ -189,6 +202,10 @@ def _swap(path: Path, partial: Path, aside: Path) -> None:
         aside.rename(path)
         raise
     _remove(aside)
+
+
+def _is_zarr_store(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _ZARR_MARKS)
 
 
 def _remove(path: Path) -> None:
