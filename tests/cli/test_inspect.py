@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -210,18 +212,17 @@ def test_the_table_of_one_file_is_plain_in_a_pipe(run, caiman_files):
     assert result.stdout == (
         f"{caiman_files['sim2p_selected']}\n"
         "  Analysis      CNMF, two-photon, CaImAn 1.12.1\n"
-        "  Frame         60 × 80 (rows × columns), pixel 1.2 × 1.5 µm\n"
+        "  Frame         60 × 80 (rows × columns), pixel 1.2 µm wide, 1.5 µm high\n"
         "  Recording     600 frames, 15.49 frames/s, 38.7 s\n"
         "  Movie         /data/lab/sessions/movie/sim2p.tif\n"
-        "  Components    7 (7 accepted, 6 discarded)\n"
+        "  Components    7 (7 accepted); 6 more set aside\n"
         "  Traces        raw (C + YrA), ΔF/F (F_dff), denoised (C), deconvolved (S): 600 × 7 float64\n"
-        "  Images        correlation, mean: 60 × 80 float64; noise: 60 × 80 float32\n"
+        "  Images        correlation, background (sum of b): 60 × 80 float64; noise: 60 × 80 float32\n"
         "  Metrics       SNR 10.4 to 27.3 (median 10.9); r 0.972 to 0.997 (median 0.987); "
         "CNN 1.42e-10 to 1 (median 1)\n"
         "  Fits          baseline, initial calcium, noise, regularization: 7 float64; AR coefficients: 7 × 1 float64\n"
         "  Background    1 component\n"
         "  Note          select_components left the accepted components only; the 6 others are set aside in the file.\n"
-        "\n"
     )
 
 
@@ -231,6 +232,51 @@ def test_several_files_end_in_an_overview(run, caiman_files):
     assert heading == ["File", "Analysis", "Frame", "Frames", "Hz", "Components", "Accepted", "Rejected", "Discarded"]
     assert full[1:] == ["CNMF", "60", "×", "80", "600", "15.49", "13", "7", "6", "0"]
     assert online[1:] == ["OnACID", "36", "×", "44", "500", "10", "11", "-", "-", "0"]
+
+
+def test_several_files_stand_apart(run, caiman_files):
+    paths = [caiman_files["sim2p_full"], caiman_files["sim2p_onacid"]]
+    alone = [run("inspect", path).stdout for path in paths]
+    together = run("inspect", *paths).stdout.split("\n\n")
+    assert len(together) == 3  # the last is the overview
+    assert [f"{part}\n" for part in together[:2]] == alone
+
+
+def test_the_sides_of_a_pixel_are_those_of_the_imaging_plane(run, caiman_files):
+    """The width goes with the columns: x, the first of NWB's grid_spacing."""
+    from caiman_interface.nwb.vocabulary import metadata_of
+
+    path = caiman_files["sim2p_full"]
+    with CaimanResults.open(path) as results:
+        plane = metadata_of(results, "caiman_segmentation")["ImagingPlanes"]["caiman_segmentation"]
+    assert plane["grid_spacing"] == (1.2e-6, 1.5e-6)  # x, y
+    assert "60 × 80 (rows × columns), pixel 1.2 µm wide, 1.5 µm high\n" in run("inspect", path).stdout
+
+
+def test_an_unknown_version_is_said_once(run, caiman_files):
+    shown = run("inspect", caiman_files["sim2p_ser_v1.4.5"]).stdout
+    assert "  Analysis      CNMF, two-photon\n" in shown
+    assert "  Missing       CaImAn's version\n" in shown
+
+
+def test_a_reader_that_goes_after_the_first_line_is_no_error(caiman_files):
+    files = [str(caiman_files["sim2p_full"])] * 5
+    code = f"import sys; sys.argv = ['x', 'inspect', *{files!r}]; from caiman_interface.cli import main; main()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, encoding="utf-8") as process:
+        assert process.stdout.readline() == f"{files[0]}\n"
+        process.stdout.close()
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_debug_shows_where_each_error_arose(run, caiman_files, tmp_path, place):
+    arguments = ["inspect", tmp_path / "absent.hdf5", caiman_files["sim3d"]]
+    result = run(*(["--debug", *arguments] if place == "before" else [*arguments, "--debug"]))
+    assert result.exit_code == 1
+    message = f"There is no file '{tmp_path / 'absent.hdf5'}'."
+    assert result.stderr.startswith("Traceback (most recent call last):\n")
+    assert result.stderr.endswith(f"\nFileNotFoundError: {message}\nError: {message}\n")
+    assert "CNMF" in result.stdout
 
 
 def test_json_is_an_array_in_the_order_of_the_arguments(run, caiman_files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ _WORDS = {
     "snr": "SNR",
     "r_values": "r",
     "cnn_preds": "CNN",
+    "mean": "background (sum of b)",
     "eccentricity": "eccentricity",
     "ar_coefficients": "AR coefficients",
     "initial_calcium": "initial calcium",
@@ -57,19 +59,20 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
     reported (in JSON as an object with the keys "file" and "error"), the others are shown, and the exit status is 1.
     """  # noqa: D301
     from .output import output, print_json
+    from .program import is_debugging
 
     described = [_describe(path) for path in files]
     summaries = [found for found in described if not isinstance(found, Exception)]
     if as_json:
         print_json([_as_json(path, found) for path, found in zip(files, described, strict=True)])
     else:
-        console = output()
-        for summary in summaries:
-            _print_summary(console, summary)
-        if len(files) > 1 and summaries:
-            _print_overview(console, summaries)
+        # Written at once, as JSON is: a reader that takes the first lines and goes, such as `head`, is no error.
+        with output() as console:
+            _print_summaries(console, summaries, with_overview=len(files) > 1)
     problems = [found for found in described if isinstance(found, Exception)]
     for problem in problems:
+        if is_debugging(click.get_current_context()):
+            click.echo("".join(traceback.format_exception(problem)), err=True, nl=False)
         click.echo(f"Error: {problem}", err=True)
     if problems:
         raise click.exceptions.Exit(1)
@@ -93,6 +96,16 @@ def _as_json(path: Path, found: FileSummary | Exception) -> dict[str, Any]:
     return found.model_dump(mode="json")
 
 
+def _print_summaries(console: Console, summaries: list[FileSummary], *, with_overview: bool) -> None:
+    for number, summary in enumerate(summaries):
+        if number:
+            console.print()
+        _print_summary(console, summary)
+    if with_overview and summaries:
+        console.print()
+        _print_overview(console, summaries)
+
+
 def _print_summary(console: Console, summary: FileSummary) -> None:
     from rich.text import Text
 
@@ -102,7 +115,6 @@ def _print_summary(console: Console, summary: FileSummary) -> None:
     for note in summary.notes:
         line = Text(f"  {'Note':<{_LABEL_WIDTH}}", style="yellow").append(note.message, style="default")
         console.print(line, soft_wrap=True)
-    console.print()
 
 
 def _lines(summary: FileSummary) -> list[tuple[str, str]]:
@@ -124,14 +136,16 @@ def _lines(summary: FileSummary) -> list[tuple[str, str]]:
 
 
 def _analysis(summary: FileSummary) -> str:
-    version = "of unknown version" if summary.caiman_version is None else summary.caiman_version
-    return f"{summary.method}, {summary.modality}, CaImAn {version}"
+    version = "" if summary.caiman_version is None else f", CaImAn {summary.caiman_version}"
+    return f"{summary.method}, {summary.modality}{version}"
 
 
 def _frame(summary: FileSummary) -> str:
     axes = "rows × columns × planes" if len(summary.frame_shape) > 2 else "rows × columns"  # noqa: PLR2004
-    pixel = "" if summary.pixel_size is None else f", pixel {_times(summary.pixel_size)} µm"
-    return f"{_times(summary.frame_shape)} ({axes}){pixel}"
+    # dxy has the width first, the frame the rows: their directions are named.
+    sides = zip(summary.pixel_size or (), ("wide", "high", "deep"), strict=False)
+    pixel = ", ".join(f"{length:g} µm {side}" for length, side in sides)
+    return f"{_times(summary.frame_shape)} ({axes})" + (f", pixel {pixel}" if pixel else "")
 
 
 def _recording(summary: FileSummary) -> str:
@@ -154,10 +168,10 @@ def _components(summary: FileSummary) -> str:
         "accepted": facts.accepted,
         "rejected": facts.rejected,
         "not evaluated": facts.not_evaluated,
-        "discarded": facts.discarded,
     }
     shown = [f"{count} {word}" for word, count in parts.items() if count]
-    return f"{facts.count}" + (f" ({', '.join(shown)})" if shown else "")
+    aside = f"; {facts.discarded} more set aside" if facts.discarded else ""
+    return f"{facts.count}" + (f" ({', '.join(shown)})" if shown else "") + aside
 
 
 def _arrays(arrays: dict[str, ArrayFacts]) -> str:

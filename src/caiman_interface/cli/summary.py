@@ -79,14 +79,18 @@ class FileSummary(_Facts):
     modality: Literal["one-photon", "two-photon"] = Field(description="What the analysis was set up for.")
     caiman_version: str | None = Field(description="Release of CaImAn; null before about 1.6.")
     frame_shape: tuple[int, ...] = Field(description="Rows, columns and, in a volume, planes.")
-    pixel_size: tuple[float, ...] | None = Field(description="Micrometres per pixel, for rows and columns (dxy).")
+    pixel_size: tuple[float, ...] | None = Field(
+        description="Micrometres per pixel in x (its width), y (its height) and, if stated, z (dxy)."
+    )
     num_frames: int | None = Field(description="Number of frames.")
     sampling_frequency: float | None = Field(description="Frames per second (fr).")
     duration: float | None = Field(description="Seconds; null where the rate or the frames are not known.")
     movie_files: tuple[str, ...] = Field(description="The movies, as CaImAn was given them.")
     components: ComponentFacts
     traces: dict[str, ArrayFacts] = Field(description="Of raw, dff, denoised, deconvolved: those in the file.")
-    images: dict[str, ArrayFacts] = Field(description="Of correlation, mean, noise, baseline: those in the file.")
+    images: dict[str, ArrayFacts] = Field(
+        description="Of correlation, mean (the background: the sum of b), noise, baseline: those in the file."
+    )
     metrics: dict[str, MetricFacts] = Field(description="Of snr, r_values, cnn_preds, eccentricity: those in the file.")
     fits: dict[str, ArrayFacts] = Field(description="Of the deconvolution's fits: those in the file.")
     background: BackgroundFacts
