@@ -22,10 +22,11 @@ _IMAGE_CHUNK_BYTES = 4_000_000
 _IMAGE_BUFFER_GB = 0.1
 
 
-def sparse_mask_columns(footprints: Footprints) -> list[VectorData]:
+def sparse_mask_columns(footprints: Footprints, weight: str) -> list[VectorData]:
     """Return a ragged ``pixel_mask`` or, for a volume, ``voxel_mask`` column, with its index.
 
-    x is the column, y the row and z the plane, as NWB says; weights are float32, as its schema demands.
+    x is the column, y the row and z the plane, as NWB says; weights are float32, as its schema demands. `weight` is
+    what CaImAn calls them.
     """
     matrix = footprints.matrix
     axes = ("x", "y", "z")[: len(footprints.frame_shape)]
@@ -39,15 +40,15 @@ def sparse_mask_columns(footprints: Footprints) -> list[VectorData]:
     del matrix
     footprints.forget()  # the rows are as large as the matrix: there is no need to hold both
     name = "voxel_mask" if len(axes) == _VOLUME else "pixel_mask"
-    column = VectorData(name=name, description=MASKS[name], data=rows)
+    column = VectorData(name=name, description=MASKS[name].format(weight=weight), data=rows)
     return [column, VectorIndex(name=f"{name}_index", data=ends, target=column)]
 
 
-def dense_mask_columns(footprints: Footprints) -> list[VectorData]:
+def dense_mask_columns(footprints: Footprints, weight: str) -> list[VectorData]:
     """Return an ``image_mask`` column of shape (rois, x, y[, z]), made while it is written."""
     images = ImageMasks(footprints)
     volume = len(footprints.frame_shape) == _VOLUME
-    description = MASKS["image_mask"].format(z=", z" if volume else "")
+    description = MASKS["image_mask"].format(z=", z" if volume else "", weight=weight)
     return [VectorData(name="image_mask", description=description, data=images.iterator())]
 
 

@@ -20,7 +20,25 @@ OPHYS_MODULE = "ophys"
 BACKGROUND_KEY_ENDING = "_background"
 DISCARDED_KEY_ENDING = "_discarded"
 
-ROI_NAME_DESCRIPTION = "The unique identifier for each ROI: CaImAn's index of the component, as text."
+
+class RoiText(NamedTuple):
+    """What is said of the names of ROIs, and CaImAn's name of what their masks hold."""
+
+    names: str
+    weight: str
+
+
+# By what stands before the number in the names.
+ROIS = {
+    "": RoiText("The unique identifier for each ROI: CaImAn's index of the component, as text.", "A"),
+    "background": RoiText(
+        "The unique identifier for each ROI: 'background' and CaImAn's index of the background component.", "b"
+    ),
+    "discarded": RoiText(
+        "The unique identifier for each ROI: 'discarded' and the component's index among those set aside.",
+        "A of discarded_components",
+    ),
+}
 
 
 class SeriesText(NamedTuple):
@@ -127,10 +145,12 @@ COLUMNS = {
 }
 
 MASKS = {
-    "pixel_mask": "Footprint of the ROI: the pixels x (column), y (row), counted from 0, and CaImAn's weight (A).",
+    "pixel_mask": "Footprint of the ROI: the pixels x (column), y (row), counted from 0, and CaImAn's "
+    "weight ({weight}).",
     "voxel_mask": "Footprint of the ROI: the voxels x (column), y (row), z (plane), counted from 0, and CaImAn's "
-    "weight (A).",
-    "image_mask": "Footprint of the ROI as an image of shape (x, y{z}): CaImAn's weight (A) of each pixel, 0 outside.",
+    "weight ({weight}).",
+    "image_mask": "Footprint of the ROI as an image of shape (x, y{z}): CaImAn's weight ({weight}) of each pixel, "
+    "0 outside.",
 }
 
 
