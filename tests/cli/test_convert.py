@@ -285,15 +285,17 @@ def test_a_file_that_caiman_did_not_write(run, tmp_path):
 
 
 def test_a_session_that_fails_is_told_and_the_others_are_converted(run, specification, tmp_path):
-    specification.write_text(SPECIFICATION.replace("nwbfile_name: one", "nwbfile_name: nowhere/one"))
+    in_the_way = tmp_path / "nwb" / "one.nwb" / "notes"
+    in_the_way.mkdir(parents=True)
     arguments = ("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, "--stub", "--overwrite")
     result = run(*arguments)
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: nowhere/one was not converted: ")
-    assert str(tmp_path / "nwb" / "nowhere") in result.stderr
+    assert result.stderr.startswith("Error: one was not converted: ")
+    assert str(in_the_way.parent) in result.stderr
     assert "Traceback" not in result.stderr
     assert [row[0] for row in rows(result.stdout)] == ["Session", "two"]
-    assert [path.name for path in (tmp_path / "nwb").iterdir()] == ["two.nwb"]
+    assert sorted(path.name for path in (tmp_path / "nwb").iterdir()) == ["one.nwb", "two.nwb"]
+    assert in_the_way.is_dir()
     assert "Traceback" in run(*arguments, "--debug").stderr
 
 

@@ -435,6 +435,30 @@ def test_data_of_an_interface_that_is_not_declared_are_a_warning(check):
     assert finding.remedy == "Did you mean 'Segmentation'?"
 
 
+@pytest.mark.parametrize(
+    ("source_data", "line", "column", "message", "remedy"),
+    [
+        (
+            "{Segmentatoin: {file_path: a}}",
+            10,
+            23,
+            "'Segmentatoin' is ignored: it is not in data_interfaces, and the session has no other data",
+            "Did you mean 'Segmentation'?",
+        ),
+        ("{}", 10, 9, "the session has no data", "Add its files, or take it out."),
+    ],
+)
+def test_a_session_without_any_known_data_is_an_error(check, source_data, line, column, message, remedy):
+    before, _, after = GOOD.partition("        source_data:\n")
+    _, _, after = after.partition(
+        "        conversion_options:\n          Segmentation:\n            mask_type: pixel\n"
+    )
+    (finding,) = check(f"{before}        source_data: {source_data}\n{after}")
+    assert (finding.severity, finding.line, finding.column) == ("error", line, column)
+    assert finding.message == message
+    assert finding.remedy == remedy
+
+
 def test_options_of_an_interface_without_data_are_a_warning(check):
     text = GOOD.replace("          Segmentation:\n            mask_type", "          Segm:\n            mask_type")
     (finding,) = check(text)
@@ -540,6 +564,69 @@ def test_output_that_exists(check, tmp_path):
     assert "--overwrite" in finding.remedy
     assert check(GOOD, target=Target(tmp_path, overwrite=True)) == []
     assert check(GOOD, target=Target(tmp_path, ".nwb.zarr")) == []
+
+
+def test_a_name_in_a_folder_that_is_not_there(check, tmp_path):
+    text = GOOD.replace("nwbfile_name: two", "nwbfile_name: sub/two")
+    (finding,) = check(text)
+    assert (finding.severity, finding.line, finding.found) == ("warning", 32, '"sub/two"')
+    assert finding.message == "the name lies in a folder 'sub', which has to be there, in the output folder"
+    (finding,) = check(text, target=Target(tmp_path))
+    assert (finding.severity, finding.line) == ("error", 32)
+    assert str(tmp_path) in finding.message
+    assert finding.remedy == "Write `nwbfile_name: two`, or make the folder."
+    (tmp_path / "sub").mkdir()
+    assert check(text, target=Target(tmp_path)) == []
+
+
+def test_a_session_without_anything_to_name_its_file_after(check):
+    text = GOOD.replace("nwbfile_name: two\n        ", "")
+    (finding,) = check(text)
+    assert (finding.severity, finding.line, finding.column) == ("error", 32, 9)
+    assert finding.key == "experiments.day1.sessions[1].nwbfile_name"
+    assert "'subject_id'" in finding.message
+    assert "`nwbfile_name: mouse12_day1`" in finding.remedy
+    # NeuroConv names the file after what there is, and several files after their times too.
+    assert check(GOOD.replace("nwbfile_name: one\n        ", "")) == []
+    assert check(text.replace("nwbfile_name: one\n        ", "")) == []
+    subject = "        metadata: {NWBFile: {}, Subject: {subject_id:, species: Mus musculus, sex: F}}\n"
+    (finding,) = check(text + subject)
+    assert (finding.severity, finding.key) == ("blank", "experiments.day1.sessions[1].metadata.Subject.subject_id")
+
+
+@pytest.mark.parametrize(
+    ("time", "message", "example"),
+    [
+        ("2024-05-03T14:30:00", "no time zone: that of this computer would be taken", "2024-05-03T14:30:00+02:00"),
+        (
+            "2024-05-03",
+            "no time of day and no time zone: midnight here would be taken",
+            "2024-05-03T00:00:00+02:00",
+        ),
+    ],
+)
+def test_a_time_that_would_be_made_up_is_a_warning(check_changed, time, message, example):
+    finding = check_changed("session_start_time: 2024-05-03T14:30:00+02:00", f'session_start_time: "{time}"')
+    assert (finding.severity, finding.line, finding.column) == ("warning", 3, 5)
+    assert finding.message == f"'session_start_time' has {message}"
+    assert finding.found == f'"{time}"'
+    assert f'"{example}"' in finding.remedy
+    finding = check_changed("sex: F", f'sex: F\n            date_of_birth: "{time}"')
+    assert (finding.severity, finding.line) == ("warning", 23)
+    assert finding.message == f"'date_of_birth' has {message}"
+
+
+@pytest.mark.parametrize("age", ["90 days", "90", "P", "P90", "p90d", "P1D/P2D/P3D", "/", "P1D/2"])
+def test_an_age_that_is_no_duration_is_a_warning(check_changed, age):
+    finding = check_changed("sex: F", f'sex: F\n            age: "{age}"')
+    assert (finding.severity, finding.line, finding.message) == ("warning", 23, "wrong value of 'age'")
+    assert finding.found == f'"{age}"'
+    assert "P90D" in finding.remedy
+
+
+@pytest.mark.parametrize("age", ["P90D", "P12W", "P1Y2M", "P2.5W", "P1DT12H", "P90D/P120D", "P90Y/"])
+def test_ages_that_nwb_reads(check, age):
+    assert check(GOOD.replace("sex: F", f"sex: F\n            age: {age}")) == []
 
 
 def test_other_interfaces_are_checked_by_what_they_say_themselves(check, tmp_path):

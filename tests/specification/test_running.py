@@ -311,6 +311,14 @@ def test_a_file_without_a_name_gets_that_of_neuroconv(write_specification, data_
     assert name_files([copy], tmp_path, overwrite=True) == [named]
 
 
+def test_a_file_for_which_there_is_no_name_says_what_to_state(write_specification, data_folder, tmp_path):
+    (conversion,) = conversions_of(write_specification(TRIALS), data_folder, tmp_path)[1:]
+    assert convert(conversion).error == ""
+    with pytest.raises(ValueError, match="State an nwbfile_name, or a subject_id"):
+        name_files([conversion.path], tmp_path, overwrite=False)
+    assert conversion.path.exists()
+
+
 def test_sessions_are_numbered_as_neuroconv_numbers_them(write_specification):
     path = write_specification(SPECIFICATION)
     sessions = read_sessions(yaml.safe_load(path.read_text()), path, data_folder=DATA)

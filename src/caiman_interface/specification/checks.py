@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from caiman_interface.caiman_file import CaimanResults
 
-from .document import Document, DocumentError
+from .document import Document, DocumentError, KeyPath, get_value
 from .findings import Finding, sort_findings
 from .places import Places
-from .problems import Problem
-from .session_checks import blank_findings, check_session
+from .problems import Problem, show_value
+from .session_checks import CheckedSession, blank_findings, check_session
 from .sessions import MetadataSource, Session, read_sessions, session_of_file
-from .structure import check_structure
+from .structure import blanks_of, check_structure
+from .unused import find_unused
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,17 @@ def check_specification(
         data_folder=file.parent if data_folder is None else Path(data_folder),
         more_metadata=tuple(more_metadata),
     )
-    for session in sessions:
-        findings += blank_findings(session, places)
-        findings += check_session(session, document.data, file, places)
+    checked = [check_session(session, document.data, file, places) for session in sessions]
+    for session, one in zip(sessions, checked, strict=True):
+        findings += [*blank_findings(session, places), *one.findings]
+    findings += find_unused(sessions, [one.in_use for one in checked], places)
     findings += check_names(sessions, target, file, places)
+    unnamed = [
+        pair
+        for pair in zip(sessions, checked, strict=True)
+        if "nwbfile_name" not in get_value(document.data, pair[0].path)
+    ]
+    findings += _check_unnamed(unnamed, file, places)
     return Checked(tuple(sort_findings(findings)), tuple(sessions))
 
 
@@ -127,54 +136,96 @@ def check_file(
     with CaimanResults.open(file):
         session = session_of_file(file, tuple(metadata))
     places = Places(*metadata_files)
-    findings = [*blank_findings(session, places), *check_session(session, {}, None, places)]
+    checked = check_session(session, {}, None, places)
+    findings = [
+        *blank_findings(session, places),
+        *checked.findings,
+        *find_unused([session], [checked.in_use], places),
+    ]
     return Checked(tuple(sort_findings(findings)), (session,))
 
 
 def check_names(sessions: Sequence[Session], target: Target | None, file: Path | None, places: Places) -> list[Finding]:
-    """Check the names of the NWB files: that none is used twice, or taken already."""
-    problems = []
+    """Check the names of the NWB files: that none is used twice, taken already, or in a folder that is not there."""
+    findings = []
     first_of: dict[str, Session] = {}
     for session in sessions:
         if session.name is None:
-            problems += _name_problems(session)
             continue
         path = (*session.path, "nwbfile_name")
         first = first_of.setdefault(session.name, session)
         if first is not session:
             place = places.finding(Problem((*first.path, "nwbfile_name"), "", "", "", ""), file)
-            problems.append(
-                Problem(
-                    path,
-                    f"two sessions have the output name '{session.name}'; the first stands in line {place.line}",
-                    "",
-                    "a name of its own for each session",
-                    "Give one of them another name.",
-                )
+            problem = Problem(
+                path,
+                f"two sessions have the output name '{session.name}'; the first stands in line {place.line}",
+                "",
+                "a name of its own for each session",
+                "Give one of them another name.",
             )
-        elif target is not None and target.path_of(session.name).exists() and not target.overwrite:
-            problems.append(
-                Problem(
-                    path,
-                    f"the output exists: {target.path_of(session.name)}",
-                    "",
-                    "a name that is free",
-                    "Convert with --overwrite to replace it, or choose another folder or name.",
-                )
-            )
-    return [places.finding(problem, file) for problem in problems]
+            findings.append(places.finding(problem, file))
+            continue
+        findings += [places.finding(problem, file) for problem in _taken_names(path, session.name, target)]
+        findings += _missing_folders(path, session.name, target, file, places)
+    return findings
 
 
-def _name_problems(session: Session) -> list[Problem]:
-    """Return what keeps a session without a name from getting one."""
-    if find_spec("dandi") is not None:
-        return []
-    return [
-        Problem(
-            (*session.path, "nwbfile_name"),
-            "'nwbfile_name' is missing, and the package that would name the file is not installed",
+def _taken_names(path: KeyPath, name: str, target: Target | None) -> Iterator[Problem]:
+    if target is not None and target.path_of(name).exists() and not target.overwrite:
+        yield Problem(
+            path,
+            f"the output exists: {target.path_of(name)}",
             "",
-            "a name for the NWB file, or the package dandi, which names it after subject and session",
-            "Add the name, or install `caiman-interface[yaml]`.",
+            "a name that is free",
+            "Convert with --overwrite to replace it, or choose another folder or name.",
         )
-    ]
+
+
+def _missing_folders(
+    path: KeyPath, name: str, target: Target | None, file: Path | None, places: Places
+) -> Iterator[Finding]:
+    """Yield a name in a folder that is not there: as NeuroConv's own run, a conversion makes the output folder only."""
+    folder = Path(name).parent
+    if folder == Path() or (target is not None and target.path_of(name).parent.is_dir()):
+        return
+    where = "the output folder" if target is None else str(target.folder)
+    problem = Problem(
+        path,
+        f"the name lies in a folder '{folder.as_posix()}', which has to be there, in {where}",
+        show_value(name),
+        "a name without a folder",
+        f"Write `nwbfile_name: {Path(name).name}`, or make the folder.",
+    )
+    yield places.finding(problem, file, severity="warning" if target is None else "error")
+
+
+def _check_unnamed(unnamed: Sequence[tuple[Session, CheckedSession]], file: Path, places: Places) -> Iterator[Finding]:
+    """Yield the sessions that state no name and cannot get one."""
+    for session, one in unnamed:
+        path = (*session.path, "nwbfile_name")
+        if find_spec("dandi") is None:
+            problem = Problem(
+                path,
+                "'nwbfile_name' is missing, and the package that would name the file is not installed",
+                "",
+                "a name for the NWB file, or the package dandi, which names it after subject and session",
+                "Add the name, or install `caiman-interface[yaml]`.",
+            )
+            yield places.finding(problem, file)
+        # Several files get names that tell them apart, if only by their times.
+        elif len(unnamed) == 1 and one.metadata is not None and not _has_subject_id(session, one.metadata):
+            problem = Problem(
+                path,
+                "'nwbfile_name' is missing, and 'subject_id', after which the file would be named, is missing too",
+                "",
+                "a name for the NWB file, or a subject_id in the metadata",
+                "Add for example `nwbfile_name: mouse12_day1`, or a `subject_id` under `Subject`.",
+            )
+            yield places.finding(problem, file)
+
+
+def _has_subject_id(session: Session, metadata: Mapping[str, Any]) -> bool:
+    """Whether there is a subject_id, or a blank for one, which is a finding already."""
+    path = ("Subject", "subject_id")
+    is_blank = any(path in blanks_of(source.values) for source in session.metadata_sources)
+    return is_blank or bool(get_value(metadata, path))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from jsonschema.exceptions import ValidationError as SchemaError
@@ -20,6 +21,11 @@ from .sessions import MetadataSource, lists_are_no_news
 _GENERAL_BLOCKS = ("NWBFile", "Subject")
 _DATES = (("NWBFile", "session_start_time"), ("Subject", "date_of_birth"))
 _NUMBER_LISTS = ("grid_spacing", "origin_coords")
+_NUMBER = r"\d+(\.\d+)?"
+_AGE = re.compile(
+    rf"P(?!$)({_NUMBER}Y)?({_NUMBER}M)?({_NUMBER}W)?({_NUMBER}D)?(T(?=\d)({_NUMBER}H)?({_NUMBER}M)?({_NUMBER}S)?)?"
+)
+_BOUNDS_OF_AGE = 2
 
 
 def metadata_problems(metadata: Mapping[str, Any], converter: Any, sources: Sequence[MetadataSource]) -> list[Problem]:
@@ -75,6 +81,56 @@ def _date_problems(metadata: Mapping[str, Any]) -> Iterator[Problem]:
                 yield Problem(path, f"'{path[-1]}' is no date and time", show_value(value), expected, remedy)
 
 
+def metadata_doubts(metadata: Mapping[str, Any]) -> list[Problem]:
+    """Return what NeuroConv takes in the metadata of a session, but hardly as it was meant."""
+    return [*_times_without_zone(metadata), *_odd_ages(metadata)]
+
+
+def _times_without_zone(metadata: Mapping[str, Any]) -> Iterator[Problem]:
+    for path in _DATES:
+        value = get_value(metadata, path)
+        try:
+            time = datetime.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            continue
+        if not isinstance(time, datetime) or time.tzinfo is not None:
+            continue
+        lacks, taken = "no time zone", "that of this computer"
+        if isinstance(value, str) and _is_date(value):
+            lacks, taken = "no time of day and no time zone", "midnight here"
+        yield Problem(
+            path,
+            f"'{path[-1]}' has {lacks}: {taken} would be taken",
+            show_value(value),
+            "date, time and time zone in the form of ISO 8601",
+            f'Write it with its offset from UTC, for example "{time.isoformat()}+02:00".',
+        )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _odd_ages(metadata: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield an age of which programs make nothing; NeuroConv's schema recommends the form and takes any text."""
+    age = get_value(metadata, ("Subject", "age"))
+    if not isinstance(age, str):
+        return
+    bounds = age.split("/")
+    if len(bounds) > _BOUNDS_OF_AGE or not any(bounds) or not all(_AGE.fullmatch(bound) for bound in bounds if bound):
+        yield Problem(
+            ("Subject", "age"),
+            "wrong value of 'age'",
+            show_value(age),
+            "a duration as ISO 8601 writes it: P90D is 90 days, P12W 12 weeks, P90D/P120D a range",
+            "Write for example P90D.",
+        )
+
+
 def _appended_numbers(metadata: Mapping[str, Any], sources: Sequence[MetadataSource]) -> Iterator[Problem]:
     """Yield each list of numbers that NeuroConv's merging makes into another one."""
     last_stated: dict[tuple[Any, str], tuple[int, list[Any]]] = {}
@@ -112,10 +168,10 @@ def _caiman_problems(metadata: Mapping[str, Any], interface: CaimanSegmentationI
             interface.validate_metadata(dict(metadata))
     except ModelError as error:
         yield from model_problems(error)
-    except SchemaError:
-        pass  # of the general blocks, or it comes again when the converter checks
     except ValueError as error:
         yield Problem(("Ophys",), str(error), "", "", "Correct it there.")
+    except Exception:  # noqa: BLE001, S110
+        pass  # NeuroConv's own check, of the general blocks, or it comes again when the converter checks
 
 
 def _host_problems(metadata: Mapping[str, Any], converter: Any) -> Iterator[Problem]:

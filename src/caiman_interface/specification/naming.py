@@ -35,7 +35,11 @@ def name_files(paths: Sequence[Path], folder: Path, *, overwrite: bool) -> list[
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what readers warn of is for programmers
-        named = [folder / name for name in name_for_dandi(list(paths))]
+        try:
+            named = [folder / name for name in name_for_dandi(list(paths))]
+        except ValueError as error:
+            message = f"The metadata do not suffice for names ({error}). State an nwbfile_name, or a subject_id."
+            raise ValueError(message) from error
     taken = [path for path in named if path.exists()]
     if taken and not overwrite:
         message = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,41 @@ from caiman_interface.schemas import CaimanConversionOptions
 
 from .document import KeyPath, get_value
 from .fields import help_for, write_example
-from .findings import Finding
-from .metadata_checks import metadata_problems
+from .findings import Finding, Severity
+from .metadata_checks import metadata_doubts, metadata_problems
 from .places import Places
 from .problems import Problem, model_problems, near_matches, schema_problems, show_value
 from .sessions import Session
 from .structure import blanks_of, without_blanks
+from .unused import InUse, names_in_use
 
 _FILES = ("file_path",)
 _FOLDERS = ("folder_path",)
 _LISTS_OF_FILES = ("file_paths",)
 
 
+@dataclass(frozen=True)
+class CheckedSession:
+    """What came of the check of a session.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        What is wrong.
+    metadata : mapping or None
+        Its merged metadata; None where they could not be merged.
+    in_use : mapping or None
+        What `names_in_use` says of them.
+    """
+
+    findings: list[Finding]
+    metadata: Mapping[str, Any] | None = None
+    in_use: InUse | None = None
+
+
 def check_session(
     session: Session, specification: Mapping[str, Any], file: Path | None, places: Places
-) -> list[Finding]:
+) -> CheckedSession:
     """Check a session.
 
     Parameters
@@ -54,9 +74,10 @@ def check_session(
         *_option_problems(session, interfaces, specification),
     ]
     findings = [places.finding(problem, file) for problem in problems]
-    if len(interfaces) == len(_wanted(session)):  # else what the missing ones state would be missed
-        findings += _check_metadata(session, interfaces, places)
-    return findings
+    if len(interfaces) != len(_wanted(session)):  # what the missing ones state would be missed
+        return CheckedSession(findings)
+    of_metadata = _check_metadata(session, interfaces, places)
+    return replace(of_metadata, findings=findings + of_metadata.findings)
 
 
 def blank_findings(session: Session, places: Places) -> Iterator[Finding]:
@@ -224,7 +245,7 @@ def _placed_option(problem: Problem, session: Session, name: str, specification:
     return replace(problem, path=shared, remedy=remedy)
 
 
-def _check_metadata(session: Session, interfaces: Mapping[str, Any], places: Places) -> Iterator[Finding]:
+def _check_metadata(session: Session, interfaces: Mapping[str, Any], places: Places) -> CheckedSession:
     converter = replace(session, source_data={}).make_converter()
     converter.data_interface_objects.update(interfaces)
     stated = tuple(replace(source, values=without_blanks(source.values)) for source in session.metadata_sources)
@@ -237,15 +258,22 @@ def _check_metadata(session: Session, interfaces: Mapping[str, Any], places: Pla
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         what = f"the metadata cannot be merged with what the interfaces state: {_words_of(error)}"
         remedy = "Compare its form with the metadata in a specification that `caiman-interface init` writes."
-        yield places.finding(Problem((*session.path, "metadata"), what, "", "", remedy), _last_file(session))
-        return
+        problem = Problem((*session.path, "metadata"), what, "", "", remedy)
+        return CheckedSession([places.finding(problem, _last_file(session))])
     names = dict(_given_names(interfaces))
-    for problem in metadata_problems(merged, converter, stated):
-        if problem.is_missing and problem.path in blanks:
-            continue
-        file, path = places.find_metadata(problem.path, merged, stated, names)
-        explained = problem if session.path else _asked_for(problem)
-        yield places.finding(replace(explained, path=path), file)
+    severities: tuple[tuple[Severity, list[Problem]], ...] = (
+        ("error", metadata_problems(merged, converter, stated)),
+        ("warning", metadata_doubts(merged)),
+    )
+    findings = []
+    for severity, problems in severities:
+        for problem in problems:
+            if problem.is_missing and problem.path in blanks:
+                continue
+            file, path = places.find_metadata(problem.path, merged, stated, names)
+            explained = problem if session.path else _asked_for(problem)
+            findings.append(places.finding(replace(explained, path=path), file, severity=severity))
+    return CheckedSession(findings, merged, names_in_use(converter, merged))
 
 
 def _given_names(interfaces: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from referencing import Registry, Resource
@@ -41,6 +42,7 @@ def check_structure(document: Document, places: Places) -> list[Finding]:
     return [
         *(places.finding(problem, document.path) for problem in _schema_problems(document.data, blanks)),
         *(places.finding(problem, document.path) for problem in _interface_problems(document.data)),
+        *(places.finding(problem, document.path) for problem in _sessions_without_data(document.data)),
         *(places.finding(problem, document.path, severity="warning") for problem in _ignored(document.data)),
         *_repeated_keys(document, places),
     ]
@@ -155,21 +157,12 @@ def _unknown_interface(path: KeyPath, name: str, known: list[str]) -> Problem:
 
 def _ignored(data: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield what NeuroConv passes over without a word."""
-    experiments = data.get("experiments")
-    interfaces = data.get("data_interfaces")
-    for name, experiment in experiments.items() if isinstance(experiments, Mapping) else ():
-        if not isinstance(experiment, Mapping):
-            continue
-        path: KeyPath = ("experiments", name)
+    interfaces = _interface_names(data)
+    for path, experiment in _experiments(data):
         yield from _ignored_keys(experiment, path, _EXPERIMENT_KEYS)
-        sessions = experiment.get("sessions")
-        for index, session in enumerate(sessions if isinstance(sessions, list) else []):
-            if isinstance(session, Mapping):
-                inner: KeyPath = (*path, "sessions", index)
-                yield from _ignored_keys(session, inner, _SESSION_KEYS)
-                yield from _ignored_interfaces(
-                    session, inner, list(interfaces) if isinstance(interfaces, Mapping) else []
-                )
+    for path, session in _sessions(data):
+        yield from _ignored_keys(session, path, _SESSION_KEYS)
+        yield from _ignored_interfaces(session, path, interfaces)
     if "upload_to_dandiset" in data:
         yield Problem(
             ("upload_to_dandiset",),
@@ -188,23 +181,64 @@ def _ignored_keys(block: Mapping[str, Any], path: KeyPath, known: tuple[str, ...
 
 
 def _ignored_interfaces(session: Mapping[str, Any], path: KeyPath, interfaces: list[str]) -> Iterator[Problem]:
+    used = _used(session, interfaces)
+    where = f"{write_path(path)}.source_data"
+    if used:  # else it is an error
+        yield from _unknown_names(session, (*path, "source_data"), interfaces, "data_interfaces")
+    yield from _unknown_names(session, (*path, "conversion_options"), used, where)
+
+
+def _sessions_without_data(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the sources of sessions that have none that is known: NeuroConv writes an NWB file without data."""
+    interfaces = _interface_names(data)
+    for path, session in _sessions(data) if interfaces else ():
+        source_data = session.get("source_data")
+        if isinstance(source_data, Mapping) and not _used(session, interfaces):
+            for problem in _unknown_names(session, (*path, "source_data"), interfaces, "data_interfaces"):
+                yield replace(problem, message=f"{problem.message}, and the session has no other data")
+            if not source_data:
+                known = f"one of {', '.join(interfaces)}"
+                message = "the session has no data"
+                yield Problem((*path, "source_data"), message, "nothing", known, "Add its files, or take it out.")
+
+
+def _unknown_names(session: Mapping[str, Any], path: KeyPath, known: list[str], where: str) -> Iterator[Problem]:
+    stated = session.get(str(path[-1]))
+    for name in stated if isinstance(stated, Mapping) else ():
+        if name not in known:
+            near = near_matches(name, known)
+            yield Problem(
+                (*path, name),
+                f"'{name}' is ignored: it is not in {where}",
+                "",
+                "one of " + ", ".join(known) if known else "",
+                f"Did you mean '{near[0]}'?" if near else f"Add it to {where}, or take it out here.",
+            )
+
+
+def _used(session: Mapping[str, Any], interfaces: list[str]) -> list[str]:
     source_data = session.get("source_data")
-    used = [name for name in interfaces if isinstance(source_data, Mapping) and name in source_data]
-    for block, known, where in (
-        ("source_data", interfaces, "data_interfaces"),
-        ("conversion_options", used, f"{write_path(path)}.source_data"),
-    ):
-        stated = session.get(block)
-        for name in stated if isinstance(stated, Mapping) else ():
-            if name not in known:
-                near = near_matches(name, known)
-                yield Problem(
-                    (*path, block, name),
-                    f"'{name}' is ignored: it is not in {where}",
-                    "",
-                    "one of " + ", ".join(known) if known else "",
-                    f"Did you mean '{near[0]}'?" if near else f"Add it to {where}, or take it out here.",
-                )
+    return [name for name in interfaces if isinstance(source_data, Mapping) and name in source_data]
+
+
+def _interface_names(data: Mapping[str, Any]) -> list[str]:
+    interfaces = data.get("data_interfaces")
+    return list(interfaces) if isinstance(interfaces, Mapping) else []
+
+
+def _experiments(data: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    experiments = data.get("experiments")
+    for name, experiment in experiments.items() if isinstance(experiments, Mapping) else ():
+        if isinstance(experiment, Mapping):
+            yield ("experiments", name), experiment
+
+
+def _sessions(data: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    for path, experiment in _experiments(data):
+        sessions = experiment.get("sessions")
+        for index, session in enumerate(sessions if isinstance(sessions, list) else []):
+            if isinstance(session, Mapping):
+                yield (*path, "sessions", index), session
 
 
 def _repeated_keys(document: Document, places: Places) -> Iterator[Finding]:
