@@ -552,7 +552,7 @@ def interface(caiman_files: dict[str, Path]) -> Iterator[CaimanSegmentationInter
 def hosts_lists(caiman_files: dict[str, Path]) -> dict[str, Any]:
     """NeuroConv's own example of list-based metadata: what its own CaImAn interface gives."""
     host = HostsOwn(file_path=str(caiman_files["sim2p_full"]))
-    options = {"use_new_metadata_format": False} if speaks_dictionaries(HostsOwn) else {}
+    options = {"use_new_metadata_format": False} if speaks_dictionaries() else {}
     metadata: dict[str, Any] = host.get_metadata(**options).to_dict()
     assert isinstance(metadata["Ophys"]["ImagingPlane"], list)
     return metadata
@@ -611,7 +611,7 @@ def test_both_formats_give_the_same_file(name, key, caiman_files):
 
 
 def test_the_format_follows_the_host(interface):
-    assert uses_lists(interface.get_metadata()) is not speaks_dictionaries(HostsOwn)
+    assert uses_lists(interface.get_metadata()) is not speaks_dictionaries()
 
 
 def test_edits_in_one_format_and_in_the_other_give_the_same_file(interface):

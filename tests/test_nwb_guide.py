@@ -38,7 +38,7 @@ FILE = Path(__file__).parent / "data" / "sim2p_full.hdf5"
 FRAMES, RATE = 600, 15.49
 NAME = "CaImAn Segmentation"
 RAW = "processing/ophys/Fluorescence/RoiResponseSeries/data"
-SPEAKS_LISTS = not speaks_dictionaries(NWBConverter)
+SPEAKS_LISTS = not speaks_dictionaries()
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:An attribute 'name' already exists:UserWarning"),

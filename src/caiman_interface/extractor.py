@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from roiextractors import SegmentationExtractor
 
 from .caiman_file import CaimanResults, Footprints, Trace
-from .hosts import PropertyInfo, RoiId, RoiMasks
+from .hosts import HostExtractor, PropertyInfo, RoiId, RoiMasks
 
 _METRIC_DESCRIPTIONS = {
     "snr": "Signal-to-noise ratio for each component",
@@ -27,7 +26,7 @@ _TRACES_OF_OTHER_PIPELINES = ("neuropil", "baseline")
 _FEW = 10  # ids that a message lists
 
 
-class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc]  # roiextractors is untyped
+class CaimanSegmentationExtractor(HostExtractor):
     """The results of a CaImAn analysis, of any kind and any release.
 
     Parameters
@@ -78,9 +77,9 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
         self.components: NDArray[np.intp] = np.arange(self.results.components.count)
         self.background_components: NDArray[np.intp] = np.arange(0 if background is None else len(background))
         self.frames = range(self.results.num_frames or 0)
-        self._sampling_frequency = self.results.sampling_frequency
-        self._num_planes = self.results.frame_shape[2] if self.results.is_volumetric else 1
-        self._properties = self._metrics_as_properties()
+        self.host_rate = self.results.sampling_frequency
+        self.host_planes = self.results.frame_shape[2] if self.results.is_volumetric else 1
+        self.host_properties = self._metrics_as_properties()
         self.user_properties: frozenset[str] = frozenset()
 
     def _metrics_as_properties(self) -> dict[str, PropertyInfo]:
@@ -164,9 +163,9 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
         view = self._copy()
         view.components = self.components[cells]
         view.background_components = self.background_components[background]
-        view._properties = {
+        view.host_properties = {
             name: PropertyInfo(data=info.data[cells], description=info.description)
-            for name, info in self._properties.items()
+            for name, info in self.host_properties.items()
         }
         return view
 
@@ -189,13 +188,13 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
             raise ValueError(message)
         view = self._copy()
         view.frames = self.frames[start:end]
-        view._times = None if self._times is None else self._times[start:end]
+        view.host_times = None if self.host_times is None else self.host_times[start:end]
         return view
 
     def _copy(self) -> CaimanSegmentationExtractor:
         """Return a view of the same open file whose properties and times can be set on their own."""
         view = copy.copy(self)
-        view._properties = dict(self._properties)
+        view.host_properties = dict(self.host_properties)
         for name in ("footprints", "_roi_positions", "_background_positions"):
             view.__dict__.pop(name, None)
         return view
@@ -251,8 +250,8 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
             If no times were set and the file states no imaging rate.
         """
         wanted = slice(start_sample, end_sample)
-        if self._times is not None:
-            return np.asarray(self._times[wanted])
+        if self.host_times is not None:
+            return np.asarray(self.host_times[wanted])
         return np.asarray(self.frames[wanted]) / self._stated_rate()
 
     def time_to_sample_indices(self, times: float | ArrayLike) -> Any:
@@ -263,20 +262,20 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
         ValueError
             If no times were set and the file states no imaging rate.
         """
-        if self._times is not None:
-            frames = np.searchsorted(self._times, times, side="right") - 1
+        if self.host_times is not None:
+            frames = np.searchsorted(self.host_times, times, side="right") - 1
         else:
             frames = np.round(np.asarray(times) * self._stated_rate() - self.frames.start)
         return np.asarray(frames, dtype=np.int64)[()]  # a number for a number
 
     def _stated_rate(self) -> float:
-        if self._sampling_frequency is None:
+        if self.host_rate is None:
             message = (
                 f"{self.file_path} states no imaging rate (params/data/fr), so its frames have no times. Set them "
                 "(set_times, or set_aligned_timestamps of the interface), or set `fr` in CaImAn and save again."
             )
             raise ValueError(message)
-        return float(self._sampling_frequency)
+        return float(self.host_rate)
 
     # Traces
 
@@ -399,9 +398,8 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
             return None
         return everything.select(self.background_components[self._positions_of_background(wanted)])
 
-    @property
-    def _roi_masks(self) -> RoiMasks:
-        """What roiextractors' own views and NeuroConv's own writer look at, made when they do."""
+    def make_roi_masks(self) -> RoiMasks:
+        """Return all masks as roiextractors keeps them."""
         ids = [*self.get_roi_ids(), *self.get_background_ids()]
         return RoiMasks(
             data=[*self.get_roi_pixel_masks(), *self.get_background_pixel_masks()],
@@ -409,10 +407,6 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
             field_of_view_shape=self.get_frame_shape(),
             roi_id_map={roi_id: position for position, roi_id in enumerate(ids)},
         )
-
-    @_roi_masks.setter
-    def _roi_masks(self, value: None) -> None:
-        """Accept the None that the host's constructor assigns."""
 
     def get_images_dict(self) -> dict[str, NDArray[Any]]:
         """Return the images of the frame's shape: ``correlation`` (Cn) and ``mean`` (the sum of b), if there."""
@@ -451,7 +445,7 @@ class CaimanSegmentationExtractor(SegmentationExtractor):  # type: ignore[misc] 
             raise ValueError(message)
         ordered = np.empty_like(array)
         ordered[positions] = array
-        self._properties[key] = PropertyInfo(data=ordered, description=description)
+        self.host_properties[key] = PropertyInfo(data=ordered, description=description)
         self.user_properties |= {key}
 
     def get_property(self, key: str, ids: Sequence[RoiId]) -> NDArray[Any]:

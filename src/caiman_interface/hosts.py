@@ -10,6 +10,7 @@ import json
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,6 +23,7 @@ from neuroconv.tools.nwb_helpers import BACKEND_NWB_IO
 from numpy.typing import NDArray
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.device import Device, DeviceModel
+from roiextractors import SegmentationExtractor
 
 # roiextractors keeps the containers of its contract private ("TODO make public once API stabilizes").
 from roiextractors.segmentationextractor import _PropertyInfo as PropertyInfo
@@ -30,6 +32,7 @@ from roiextractors.segmentationextractor import _ROIMasks as RoiMasks
 RoiId: TypeAlias = "int | str"
 
 __all__ = [
+    "HostExtractor",
     "PropertyInfo",
     "RoiId",
     "RoiMasks",
@@ -45,7 +48,33 @@ __all__ = [
     "slices_its_data",
     "speaks_dictionaries",
     "specification_schemas",
+    "takes_the_first_listed_table",
 ]
+
+
+def _public(private: str) -> property:
+    return property(attrgetter(private), lambda self, value: setattr(self, private, value))
+
+
+class HostExtractor(SegmentationExtractor):  # type: ignore[misc]  # roiextractors is untyped
+    """roiextractors' base class, with public names for the private attributes that a subclass has to set."""
+
+    host_rate = _public("_sampling_frequency")
+    host_planes = _public("_num_planes")
+    host_properties = _public("_properties")
+    host_times = _public("_times")
+
+    @abstractmethod
+    def make_roi_masks(self) -> RoiMasks:
+        """Make what roiextractors' own views and NeuroConv's own writer look at."""
+
+    @property
+    def _roi_masks(self) -> RoiMasks:
+        return self.make_roi_masks()
+
+    @_roi_masks.setter
+    def _roi_masks(self, value: None) -> None:
+        """Accept the None that the constructor assigns."""
 
 
 class WriteStep(ABC):
@@ -175,9 +204,17 @@ def _add_plain_device(nwbfile: NWBFile, device: Mapping[str, Any], model: Mappin
     return nwbfile.devices[device["name"]]
 
 
-def speaks_dictionaries(interface_class: Any) -> bool:
+def speaks_dictionaries() -> bool:
     """Tell whether the host's ``get_metadata`` gives dictionary-based metadata (NeuroConv 0.10) or lists (0.9)."""
-    return "use_new_metadata_format" in inspect.signature(interface_class.get_metadata).parameters
+    return "use_new_metadata_format" in inspect.signature(NWBConverter.get_metadata).parameters
+
+
+def takes_the_first_listed_table() -> bool:
+    """Tell whether the host's own segmentation interfaces take the first table of ROIs in lists for theirs.
+
+    NeuroConv 0.10 does; 0.9 looks for the table of its default name.
+    """
+    return speaks_dictionaries()
 
 
 def resolve_conversion_options(

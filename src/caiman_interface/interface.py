@@ -12,7 +12,7 @@ from neuroconv.utils import DeepDict, fill_defaults
 from pynwb import NWBFile
 
 from .extractor import CaimanSegmentationExtractor
-from .hosts import speaks_dictionaries
+from .hosts import speaks_dictionaries, takes_the_first_listed_table
 from .nwb.content import Selection, add_results
 from .nwb.file import FastWriteMixin
 from .nwb.imaging_plane import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
@@ -21,7 +21,14 @@ from .nwb.segmentation import Column
 from .nwb.vocabulary import DEFAULT_METADATA_KEY, metadata_of
 from .schemas import CaimanConversionOptions, CaimanSourceData, checked_metadata, ophys_metadata_schema
 from .schemas.list_form import list_metadata_schema
-from .schemas.list_format import Placeholders, renamed_containers, to_dictionaries, to_lists, uses_lists
+from .schemas.list_format import (
+    Placeholders,
+    renamed_containers,
+    takes_anothers_place,
+    to_dictionaries,
+    to_lists,
+    uses_lists,
+)
 from .schemas.metadata import mergeable_schema
 
 _PLACEHOLDERS = Placeholders(plane=PLANE_PLACEHOLDER, channel=CHANNEL_PLACEHOLDER, device=DEVICE_PLACEHOLDER)
@@ -77,8 +84,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     def get_source_schema(cls) -> dict[str, Any]:
         """Return the JSON schema of the constructor's arguments."""
         # The forms of NWB GUIDE, whose NeuroConv speaks lists, show no field that may be null.
-        speaks = cls._host_speaks_dictionaries()
-        return CaimanSourceData.model_json_schema() if speaks else mergeable_schema(CaimanSourceData)
+        return CaimanSourceData.model_json_schema() if speaks_dictionaries() else mergeable_schema(CaimanSourceData)
 
     def get_conversion_options_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the options of `add_to_nwbfile` and `run_conversion`."""
@@ -100,7 +106,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
             Whether to give dictionaries (True) or the older lists (False); by default what the installed NeuroConv
             gives.
         """
-        dictionaries = self._host_speaks_dictionaries() if use_new_metadata_format is None else use_new_metadata_format
+        dictionaries = speaks_dictionaries() if use_new_metadata_format is None else use_new_metadata_format
         metadata = self._parent_metadata()
         metadata.deep_update({"Ophys": self._stated} if dictionaries else self._stated_in_lists())
         return metadata
@@ -115,14 +121,10 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     def _stated_in_lists(self) -> dict[str, Any]:
         return to_lists({"Ophys": self._stated}, _PLACEHOLDERS)
 
-    @classmethod
-    def _host_speaks_dictionaries(cls) -> bool:
-        return speaks_dictionaries(BaseSegmentationExtractorInterface)
-
     def get_metadata_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the metadata; each field says what it wants and in which unit."""
         schema: dict[str, Any] = super().get_metadata_schema()
-        if not self._host_speaks_dictionaries():
+        if not speaks_dictionaries():
             tables = [entry["name"] for entry in self._stated["PlaneSegmentations"].values()]
             schema["properties"]["Ophys"] = list_metadata_schema(tables)
             schema["required"] = ["NWBFile"]  # NeuroConv's own demands lists
@@ -178,6 +180,8 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         if metadata is None:
             metadata = self.get_metadata()
         _warn_of_container_names(metadata)
+        if takes_the_first_listed_table() and takes_anothers_place(metadata, {"Ophys": self._stated}):
+            _warn_of_the_first_table()
         translated = self._dictionaries(metadata, options.plane_segmentation_name)
         if options.plane_segmentation_name is not None:
             translated = _with_name(translated, self.metadata_key, options.plane_segmentation_name)
@@ -222,6 +226,16 @@ def _warn_of_container_names(metadata: Mapping[str, Any]) -> None:
             UserWarning,
             stacklevel=3,
         )
+
+
+def _warn_of_the_first_table() -> None:
+    warnings.warn(
+        "NeuroConv takes the first table of ROIs in list-based metadata for that of each other segmentation interface, "
+        "and the first is CaImAn's: the other's ROIs would be lost, or refused. Put the CaImAn interface after the "
+        "other one in the converter, or use dictionary-based metadata, get_metadata(use_new_metadata_format=True).",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def _chosen(extractor: CaimanSegmentationExtractor, options: CaimanConversionOptions) -> CaimanSegmentationExtractor:

@@ -29,6 +29,8 @@ _DEPTHS = {"Devices": 1, "ImagingPlanes": 1, "PlaneSegmentations": 1, "RoiRespon
 _NAMED_BLOCKS = ("Devices", "ImagingPlanes", "PlaneSegmentations")
 # In NeuroConv's list format, a plane that names no device lies on the device of this name.
 _DEFAULT_DEVICE = "Microscope"
+# What NeuroConv's list format calls the table of ROIs of every interface.
+_DEFAULT_TABLE = "PlaneSegmentation"
 # NeuroConv's list format keeps this trace in a container of its own.
 _DFF = "dff"
 _SEQUENCES = (list, tuple, np.ndarray)
@@ -81,6 +83,21 @@ def renamed_containers(metadata: Mapping[str, Any]) -> dict[str, str]:
     blocks = {block: ophys.get(block) for block in _CONTAINERS} if isinstance(ophys, Mapping) else {}
     names = {block: container.get("name") for block, container in blocks.items() if isinstance(container, Mapping)}
     return {block: name for block, name in names.items() if isinstance(name, str) and name != block}
+
+
+def takes_anothers_place(metadata: Mapping[str, Any], stated: Mapping[str, Any]) -> bool:
+    """Tell whether lists have a table of ROIs that the caller states before the one that NeuroConv's interfaces do.
+
+    Examples
+    --------
+    >>> tables = [{"name": "PlaneSegmentation_ours"}, {"name": "PlaneSegmentation"}]
+    >>> stated = {"Ophys": {"PlaneSegmentations": {"ours": {"name": "PlaneSegmentation_ours"}}}}
+    >>> takes_anothers_place({"Ophys": {"ImageSegmentation": {"plane_segmentations": tables}}}, stated)
+    True
+    """
+    ours = set(_names(_blocks(stated)["PlaneSegmentations"]).values())
+    first, *others = _table_names(metadata.get("Ophys") or {}) or [""]
+    return first in ours and _DEFAULT_TABLE in set(others) - ours
 
 
 def to_dictionaries(
