@@ -27,7 +27,13 @@ from pynwb import NWBFile, read_nwb
 from pynwb.testing.mock.file import mock_NWBFile
 
 import caiman_interface
-from caiman_interface import CaimanSegmentationExtractor, CaimanSegmentationInterface, FastNWBConverter, write_nwbfile
+from caiman_interface import (
+    CaimanResults,
+    CaimanSegmentationExtractor,
+    CaimanSegmentationInterface,
+    FastNWBConverter,
+    write_nwbfile,
+)
 from caiman_interface.hosts import add_device, speaks_dictionaries
 from caiman_interface.nwb.file import FastWriteMixin
 from caiman_interface.plugins import registry
@@ -191,13 +197,23 @@ def with_start(metadata: Any) -> Any:
     return metadata
 
 
-def series_of(path: Path) -> tuple[int, ...]:
+def check_raw(path: Path, frames: int = 600, rois: slice | list[int] = slice(None)) -> None:
+    """Check the raw traces and the footprints in an NWB file against the CaImAn file."""
+    with CaimanResults.open(FILE) as results:
+        raw = results.components.traces["raw"][:frames, rois]
+        footprints = results.components.footprints.images()[..., rois]
     nwbfile = read_nwb(path)
     try:
-        shape: tuple[int, ...] = nwbfile.processing["ophys"]["Fluorescence"]["RoiResponseSeries"].data.shape
+        module = nwbfile.processing["ophys"]
+        table = module["ImageSegmentation"]["PlaneSegmentation"]
+        np.testing.assert_array_equal(module["Fluorescence"]["RoiResponseSeries"].data[:], raw)
+        assert len(table) == raw.shape[1]
+        for number, mask in enumerate(table["pixel_mask"][:]):
+            image = np.zeros(footprints.shape[:2])
+            image[mask["y"], mask["x"]] = mask["weight"]
+            np.testing.assert_allclose(image, footprints[..., number], rtol=1e-6)
     finally:
         nwbfile.read_io.close()
-    return shape
 
 
 def test_format_summaries_describe_the_registered_class(monkeypatch) -> None:
@@ -220,23 +236,68 @@ def test_a_converter_pipe_takes_the_interface(interface, as_list, tmp_path) -> N
     metadata = with_start(pipe.get_metadata())
     options = {name: {"stub_test": True, "stub_samples": 7}}
     pipe.run_conversion(tmp_path / "pipe.nwb", metadata=metadata, conversion_options=options)
-    assert series_of(tmp_path / "pipe.nwb") == (7, 13)
+    check_raw(tmp_path / "pipe.nwb", frames=7)
 
 
+# How deep converters pass options on, NeuroConv knows from 0.10 on.
+OPTIONS = {"Analysis": {"Segmentation": {"stub_test": True, "stub_samples": 7, "roi_ids_to_add": [5, 2]}}}
+
+
+@pytest.mark.parametrize("options", [None] if SPEAKS_LISTS else [None, {"All": OPTIONS}])
 @pytest.mark.parametrize("base", [NWBConverter, FastNWBConverter])
-def test_converters_nest(base, tmp_path) -> None:
+def test_converters_nest(base, options, tmp_path) -> None:
     class Outermost(base):  # type: ignore[misc, valid-type]
         data_interface_classes: ClassVar = {"All": Outer}
 
     sources = {"All": {"source_data": {"Analysis": {"source_data": {"Segmentation": {"file_path": str(FILE)}}}}}}
     converter = Outermost(sources)
     metadata = with_start(converter.get_metadata())
-    converter.run_conversion(tmp_path / "nested.nwb", metadata=metadata)
-    assert series_of(tmp_path / "nested.nwb") == (600, 13)
+    converter.run_conversion(tmp_path / "nested.nwb", metadata=metadata, conversion_options=options)
+    check_raw(tmp_path / "nested.nwb", **({"frames": 7, "rois": [5, 2]} if options else {}))
 
 
 def test_the_class_is_pickled_by_its_name() -> None:
     assert pickle.loads(pickle.dumps(CaimanSegmentationInterface)) is CaimanSegmentationInterface
+
+
+# What a user runs who takes the class from NeuroConv, and has this package installed.
+WITH_THE_REGISTERED_CLASS = """
+import pickle, sys
+from datetime import datetime, timezone
+from neuroconv import ConverterPipe, NWBConverter
+from neuroconv.datainterfaces import CaimanSegmentationInterface
+
+class Inner(NWBConverter):
+    data_interface_classes = {"Segmentation": CaimanSegmentationInterface}
+
+class Outer(NWBConverter):
+    data_interface_classes = {"Analysis": Inner}
+
+source = {"file_path": sys.argv[1]}
+converters = {
+    "pipe": ConverterPipe({"Segmentation": CaimanSegmentationInterface(**source)}),
+    "nested": Outer({"Analysis": {"source_data": {"Segmentation": source}}}),
+}
+for name, converter in converters.items():
+    metadata = converter.get_metadata()
+    metadata["NWBFile"]["session_start_time"] = datetime(2024, 5, 2, tzinfo=timezone.utc)
+    converter.run_conversion(f"{name}.nwb", metadata=metadata)
+assert pickle.loads(pickle.dumps(CaimanSegmentationInterface)) is CaimanSegmentationInterface
+print(pickle.loads(pickle.dumps(CaimanSegmentationInterface)).__module__)
+"""
+
+
+def test_the_registered_class_goes_into_pipes_converters_and_pickles(tmp_path) -> None:
+    completed = run([sys.executable, "-c", WITH_THE_REGISTERED_CLASS, str(FILE)], tmp_path)
+    assert completed.stdout.split()[-1] == "caiman_interface.interface", completed.stdout
+    for name in ("pipe", "nested"):
+        check_raw(tmp_path / f"{name}.nwb")
+
+
+def test_hosts_leaves_the_list_of_data_interfaces_alone(tmp_path) -> None:
+    """It is imported in the middle of the registration too, which starts when that list is imported."""
+    code = "import caiman_interface.hosts, sys; print('neuroconv.datainterfaces' in sys.modules)"
+    assert run([sys.executable, "-c", code], tmp_path).stdout == "False\n"
 
 
 # Beside another interface
@@ -423,6 +484,20 @@ IN_DICTIONARIES = {
 }
 
 
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command with this package as it is installed."""
+    completed = subprocess.run(
+        command,
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CAIMAN_"))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr
+    return completed
+
+
 def run_specification(ophys: dict[str, Any], folder: Path) -> NWBFile:
     """Run the real command, as a user would, and read what it wrote."""
     specification = {
@@ -444,15 +519,7 @@ def run_specification(ophys: dict[str, Any], folder: Path) -> NWBFile:
     (folder / "specification.yml").write_text(yaml.safe_dump(specification))
     command = shutil.which("neuroconv", path=str(Path(sys.executable).parent))
     assert command is not None, "The tests need the command neuroconv: install the extra 'test'."
-    completed = subprocess.run(
-        [command, "specification.yml", "--data-folder-path", str(FILE.parent), "--output-folder-path", "."],
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CAIMAN_"))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert completed.returncode == 0, completed.stderr
+    run([command, "specification.yml", "--data-folder-path", str(FILE.parent), "--output-folder-path", "."], folder)
     return read_nwb(folder / "gratings.nwb")
 
 
