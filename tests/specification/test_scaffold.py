@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -159,7 +160,7 @@ def test_filled_in_it_runs_with_neuroconv_itself(scaffold, fill_in, tmp_path, as
     fill_in(path)
     run_conversion_from_yaml(path, output_folder_path=tmp_path / "nwb")
     written = sorted((tmp_path / "nwb").iterdir())
-    assert [file.name for file in written] == ["sim2p_minimal.nwb", "sim2p_p0.nwb"][: 1 if as_planes else 2]
+    assert [file.name for file in written] == (["sim2p.nwb"] if as_planes else ["sim2p_minimal.nwb", "sim2p_p0.nwb"])
     with h5py.File(written[0]) as file:
         planes = file["general/optophysiology"]
         assert list(planes) == (["ImagingPlane_plane0", "ImagingPlane_plane1"] if as_planes else ["ImagingPlane"])
@@ -186,6 +187,67 @@ def test_files_of_one_name_get_different_outputs(tmp_path):
         "../day2/results.hdf5",
         "../elsewhere/day2/results.hdf5",
     ]
+
+
+def test_only_files_of_one_name_get_their_folders(tmp_path):
+    files = []
+    for place in ("day1/results", "day2/results", "day3/other", "day3/day1_results"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        files.append(Path(shutil.copy(DATA / "sim2p_minimal.hdf5", tmp_path / f"{place}.hdf5")))
+    data = yaml.safe_load(write_scaffold(files, folder=tmp_path, file_name="s.yml"))
+    sessions = data["experiments"]["recordings"]["sessions"]
+    names = [session["nwbfile_name"] for session in sessions]
+    assert names == ["day1_results", "day2_results", "other", "day1_results_2"]
+
+
+@pytest.mark.parametrize(
+    ("places", "name"),
+    [
+        (["a/mouse1_plane0", "a/mouse1_plane1"], "mouse1"),
+        (["a/mouse1-day2.plane0", "a/mouse1-day2.plane1"], "mouse1-day2"),
+        (["a/mouse1", "a/mouse1_deep"], "mouse1"),
+        (["a/plane0", "a/plane1"], "a"),
+        (["a/plane0", "b/plane1"], "session"),
+        (["plane0/results", "plane1/results"], "results"),
+    ],
+)
+def test_a_session_of_planes_is_named_after_what_they_share(tmp_path, places, name):
+    files = []
+    for place in places:
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        files.append(Path(shutil.copy(DATA / "sim2p_minimal.hdf5", tmp_path / f"{place}.hdf5")))
+    data = yaml.safe_load(write_scaffold(files, folder=tmp_path, file_name="s.yml", as_planes=True))
+    (session,) = data["experiments"]["recordings"]["sessions"]
+    assert session["nwbfile_name"] == name
+
+
+@pytest.mark.parametrize("as_planes", [False, True])
+def test_a_file_that_is_given_twice_is_refused(tmp_path, as_planes):
+    first, other = (tmp_path / name for name in ("first.hdf5", "other.hdf5"))
+    shutil.copy(DATA / "sim2p_minimal.hdf5", first)
+    other.symlink_to(first)
+    for again, message in ((first, "twice. "), (other, f"twice, the second time as {other}. ")):
+        with pytest.raises(ValueError, match=re.escape(f"{first} is given {message}Give each file once.")):
+            write_scaffold([first, again], folder=tmp_path, file_name="s.yml", as_planes=as_planes)
+
+
+def test_the_pixels_of_a_volume_have_three_lengths(scaffold):
+    path = scaffold("sim3d")
+    text = path.read_text(encoding="utf-8").replace("# grid_spacing:", "grid_spacing:")
+    assert "  # metres in x, y and z, taken from the file (dxy); in place of null the distance between planes" in text
+    path.write_text(text, encoding="utf-8")
+    plane = get_value(Document.read(path).data, (*PLANE, 0))
+    assert plane["grid_spacing"] == [1e-06, 1e-06, None]  # numbers: without its dot, YAML takes 1e-06 for text
+    findings = {(finding.severity, finding.key) for finding in check_specification(path).findings}
+    assert ("blank", "metadata.Ophys.ImagingPlane[0].grid_spacing[2]") in findings
+
+
+def test_what_is_said_of_a_file_reads_well(tmp_path):
+    text = write_scaffold(
+        [DATA / "sim2p_inmemory_k1.hdf5", DATA / "sim3d.hdf5"], folder=tmp_path, file_name="session.yml"
+    )
+    assert "; 1 component, not evaluated\n" in text
+    assert "; 300 frames, 4.7 per second, 1 min 4 s; 7 components, 6 accepted\n" in text
 
 
 def test_names_that_yaml_would_misread_are_in_quotes(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -36,10 +37,18 @@ def write_example(value: Any) -> str:
 
     Examples
     --------
-    >>> write_example("Mus musculus"), write_example(["Doe, Jane"]), write_example("20240503")
-    ('Mus musculus', '["Doe, Jane"]', '"20240503"')
+    >>> write_example("Mus musculus"), write_example(["Doe, Jane"]), write_example("20240503"), write_example([1e-6])
+    ('Mus musculus', '["Doe, Jane"]', '"20240503"', '[1.0e-06]')
     """
-    return value if isinstance(value, str) and _is_plain(value) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_in_quotes(item) if isinstance(item, str) else write_example(item) for item in value)}]"
+    if isinstance(value, float):
+        return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))  # without a dot, YAML takes 1e-06 for text
+    return value if isinstance(value, str) and _is_plain(value) else _in_quotes(value)
+
+
+def _in_quotes(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _is_plain(text: str) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ class _FileFacts:
     summary: str
     keyword: str
     plane: dict[str, Any]
+    is_volumetric: bool
     is_default_rate: bool
     is_default_spacing: bool
 
@@ -70,10 +73,13 @@ def write_scaffold(
     ------
     CaimanFileError
         If a file is not what CaImAn writes.
+    ValueError
+        If a file is given twice.
     """
     paths = [Path(file) for file in files]
+    _refuse_repeats(paths)
     keys = [f"plane{index}" for index in range(len(paths))] if as_planes else [DEFAULT_METADATA_KEY] * len(paths)
-    names = _output_names(paths)
+    names = [_session_name(paths)] * len(paths) if as_planes else _output_names(paths)
     facts = [_read(path, name, key, Path(folder)) for path, name, key in zip(paths, names, keys, strict=True)]
     interfaces = [f"Plane{index}" for index in range(len(paths))] if as_planes else ["Segmentation"]
     planes = _planes_of_one_session(facts) if as_planes else [_common_plane(facts)]
@@ -96,14 +102,34 @@ def write_scaffold(
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
+def _refuse_repeats(paths: Sequence[Path]) -> None:
+    """Raise an error if a file is given twice, even by another path."""
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        first = seen.setdefault(path.resolve(), path)
+        if first is not path:
+            again = "twice" if first == path else f"twice, the second time as {path}"
+            raise ValueError(f"{first} is given {again}. Give each file once.")
+
+
 def _output_names(paths: Sequence[Path]) -> list[str]:
-    """Return a name for each file's NWB file, unlike the others."""
-    names = [path.stem for path in paths]
-    if len(set(names)) < len(names):
-        names = [f"{path.resolve().parent.name}_{path.stem}" for path in paths]
-    return [
-        f"{name}_{names[:index].count(name) + 1}" if name in names[:index] else name for index, name in enumerate(names)
-    ]
+    """Return a name for each file's NWB file, unlike the others: its own, with its folder's where files share it."""
+    stems = [path.stem for path in paths]
+    names: list[str] = []
+    for path, stem in zip(paths, stems, strict=True):
+        name = stem if stems.count(stem) == 1 else f"{path.resolve().parent.name}_{stem}"
+        numbered = (f"{name}_{number}" for number in count(2))
+        names.append(next(free for free in chain([name], numbered) if free not in names))
+    return names
+
+
+def _session_name(paths: Sequence[Path]) -> str:
+    """Return a name for a session of several files: the words with which all their names begin, or else the folder."""
+    pieces = [re.findall(r"[^\W_]+|[\W_]+", path.stem) for path in paths]  # words, and what stands between them
+    alike = takewhile(lambda at: len(set(at)) == 1, zip(*pieces, strict=False))
+    shared = re.sub(r"[\W_]+$", "", "".join(piece for piece, *_ in alike))
+    folders = {path.resolve().parent.name for path in paths}
+    return shared or (folders.pop() if len(folders) == 1 else "") or "session"
 
 
 def _read(path: Path, name: str, key: str, folder: Path) -> _FileFacts:
@@ -114,6 +140,7 @@ def _read(path: Path, name: str, key: str, folder: Path) -> _FileFacts:
             summary=_summary(results),
             keyword=f"{'one' if results.is_one_photon else 'two'}-photon calcium imaging",
             plane=metadata_of(results, key)["ImagingPlanes"][key],
+            is_volumetric=results.is_volumetric,
             is_default_rate=results.sampling_frequency == _DEFAULT_RATE,
             is_default_spacing=results.parameters.data.dxy == _DEFAULT_PIXEL_SIZE,
         )
@@ -140,14 +167,16 @@ def _summary(results: CaimanResults) -> str:
     )
     judged = components.acceptance.verdict != "not evaluated"
     verdict = f"{len(components.acceptance.accepted)} accepted" if judged else "not evaluated"
+    number = f"{components.count} component{'s' * (components.count != 1)}"
     version = f"CaImAn {results.caiman_version}" if results.caiman_version else "CaImAn of unknown version"
-    return f"{version}, {results.method}; {shape} pixels; {recording}; {components.count} components, {verdict}"
+    return f"{version}, {results.method}; {shape} pixels; {recording}; {number}, {verdict}"
 
 
 def _duration(seconds: float) -> str:
     if seconds < _SECONDS_IN_MINUTE:
         return f"{seconds:.1f} s"
-    return f"{seconds / _SECONDS_IN_MINUTE:.1f} min"
+    minutes, rest = divmod(round(seconds), _SECONDS_IN_MINUTE)
+    return f"{minutes} min {rest} s"
 
 
 def _head(file_name: str, schema: str | None) -> Iterator[str]:
@@ -233,11 +262,21 @@ def _own_lines(facts: _FileFacts) -> list[str]:
         )
     if "imaging_rate" in plane:
         doubt = "; CaImAn assumes 30 when it is told nothing: make sure" if facts.is_default_rate else ""
-        lines.append(f"imaging_rate: {plane['imaging_rate']!r}  # frames per second, from the file (fr){doubt}")
+        lines.append(
+            f"imaging_rate: {write_example(plane['imaging_rate'])}  # frames per second, from the file (fr){doubt}"
+        )
     if "grid_spacing" in plane:
-        doubt = "; CaImAn assumes 1 micrometre when it is told nothing" if facts.is_default_spacing else ""
-        lines.append(f"# grid_spacing: {list(plane['grid_spacing'])}  # metres, taken from the file (dxy){doubt}")
+        lines.append(_spacing_line(plane["grid_spacing"], facts))
     return [*lines, _blank(*_PLANE, "location"), _optional(*_PLANE, "origin_coords")]
+
+
+def _spacing_line(spacing: Sequence[float], facts: _FileFacts) -> str:
+    doubt = "; CaImAn assumes 1 micrometre when it is told nothing" if facts.is_default_spacing else ""
+    lacks_depth = facts.is_volumetric and len(spacing) == 2  # noqa: PLR2004 (x, y)
+    lengths = write_example([*spacing, *([None] if lacks_depth else [])])
+    depth = "; in place of null the distance between planes, such as 5.0e-06" if lacks_depth else ""
+    axes = "x, y and z" if facts.is_volumetric else "x and y"
+    return f"# grid_spacing: {lengths}  # metres in {axes}, taken from the file (dxy){depth}{doubt}"
 
 
 def _shared_lines() -> list[str]:
