@@ -404,6 +404,23 @@ def test_every_field_says_what_it_wants(kind) -> None:
 
 
 @pytest.mark.parametrize("kind", ["source", "options", "metadata"])
+def test_every_field_to_type_in_has_an_example(kind) -> None:
+    """Free text, numbers and lists of them; of the others, what there is to choose is stated."""
+    for place, field in fields(interface_schemas()[kind]):
+        choices = field.get("anyOf", [field])
+        typed_in = any(has_free_values(choice) for choice in choices)
+        assert not typed_in or field.get("examples") or field.get("default") is not None, place
+
+
+def has_free_values(schema: dict[str, Any]) -> bool:
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if "array" in kinds and "properties" not in schema:
+        items = schema["items"]
+        return any(has_free_values(choice) for choice in items.get("anyOf", [items]))
+    return bool({"string", "number", "integer"} & set(kinds)) and "enum" not in schema
+
+
+@pytest.mark.parametrize("kind", ["source", "options", "metadata"])
 def test_every_field_can_be_filled_in_by_a_person(kind) -> None:
     for place, field in fields(interface_schemas()[kind]):
         for alternative in field.get("anyOf", [field]):

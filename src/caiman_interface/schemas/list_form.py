@@ -57,13 +57,16 @@ def list_metadata_schema(tables: Iterable[str]) -> dict[str, Any]:
     """
     other_names = [re.escape(table) for table in tables if not re.fullmatch(_TABLES, table)]
     patterns = [_TABLES, f"^({'|'.join(other_names)})$"] if other_names else [_TABLES]
-    planes = _with_link(ImagingPlaneEntry, "device_metadata_key", "device", "Device", "Name of its microscope.")
+    planes = _with_link(
+        ImagingPlaneEntry, "device_metadata_key", "device", "Device", "Name of its microscope.", "Microscope"
+    )
     segmentations = _with_link(
         PlaneSegmentationEntry,
         "imaging_plane_metadata_key",
         "imaging_plane",
         "Imaging plane",
         "Name of the imaging plane of these ROIs.",
+        "ImagingPlane",
     )
     properties = {
         "Device": _listed("Microscopes", "The microscopes.", _entry(DeviceEntry)),
@@ -81,6 +84,7 @@ def list_metadata_schema(tables: Iterable[str]) -> dict[str, Any]:
     properties["SegmentationImages"]["properties"]["description"] = {
         "type": "string",
         **_texts("Description", "What the images are."),
+        "examples": ["The summary images of the segmentation."],
     }
     return {
         "type": "object",
@@ -110,11 +114,13 @@ def _with_single_types(schema: Any) -> Any:
     return {**single, "type": "number"} if schema.get("type") == ["number", "null"] else single
 
 
-def _with_link(model: type[BaseModel], link: str, listed_link: str, title: str, description: str) -> dict[str, Any]:
+def _with_link(
+    model: type[BaseModel], link: str, listed_link: str, title: str, description: str, example: str
+) -> dict[str, Any]:
     """Return the schema of an entry that refers to another by name."""
     schema = _entry(model)
     del schema["properties"][link]
-    schema["properties"][listed_link] = {"type": "string", **_texts(title, description)}
+    schema["properties"][listed_link] = {"type": "string", **_texts(title, description), "examples": [example]}
     return schema
 
 

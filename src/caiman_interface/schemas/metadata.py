@@ -132,7 +132,12 @@ class PlaneSegmentationEntry(CheckedModel):
     name: Name | None = Field(
         default=None, title="Name", description="Name of the table in the NWB file.", examples=["PlaneSegmentation"]
     )
-    description: str | None = Field(default=None, title="Description", description="How the ROIs were found.")
+    description: str | None = Field(
+        default=None,
+        title="Description",
+        description="How the ROIs were found.",
+        examples=["Cells found by CaImAn and checked by hand"],
+    )
     imaging_plane_metadata_key: str | None = Field(
         default=None,
         title="Imaging plane key",
@@ -149,25 +154,38 @@ class RoiResponseEntry(CheckedModel):
     name: Name | None = Field(
         default=None, title="Name", description="Name of the series in the NWB file.", examples=["RoiResponseSeries"]
     )
-    description: str | None = Field(default=None, title="Description", description="What the trace is.")
+    description: str | None = Field(
+        default=None,
+        title="Description",
+        description="What the trace is.",
+        examples=["Fluorescence of each cell before deconvolution"],
+    )
     unit: str | None = Field(default=None, title="Unit", description="Unit of the values.", examples=["a.u."])
-    comments: str | None = Field(default=None, title="Comments", description="Remarks on the trace.")
+    comments: str | None = Field(
+        default=None,
+        title="Comments",
+        description="Remarks on the trace.",
+        examples=["The shutter was closed in the first 30 s"],
+    )
     conversion: float | None = Field(
         default=None,
         allow_inf_nan=False,
         title="Conversion",
         description="By what the values are to be multiplied to be in the unit.",
+        examples=[1.0, 0.01],
     )
     offset: float | None = Field(
         default=None,
         allow_inf_nan=False,
         title="Offset",
         description="What is then to be added to the values, in the unit.",
+        examples=[0.0, -100.0],
     )
     resolution: float | None = Field(
         default=None,
         title="Resolution",
         description="Smallest difference between values, in the unit; -1 where it is not known.",
+        examples=[-1.0, 0.001],
     )
 
 
@@ -179,7 +197,12 @@ class SegmentationImageEntry(CheckedModel):
     name: Name | None = Field(
         default=None, title="Name", description="Name of the image in the NWB file.", examples=["correlation_image"]
     )
-    description: str | None = Field(default=None, title="Description", description="What the image shows.")
+    description: str | None = Field(
+        default=None,
+        title="Description",
+        description="What the image shows.",
+        examples=["Correlation of each pixel with its neighbours"],
+    )
 
 
 class OphysMetadata(CheckedModel):

@@ -51,6 +51,7 @@ class CaimanConversionOptions(CheckedModel):
         default=None,
         title="Frames of a short test (old name)",
         description="What NeuroConv 0.9 and older called stub_samples.",
+        examples=[100],
         json_schema_extra={"deprecated": True},
     )
     accepted_only: bool = Field(
