@@ -351,14 +351,14 @@ def in_lists(converter: Any) -> Any:
     return converter.get_metadata() if SPEAKS_LISTS else converter.get_metadata(use_new_metadata_format=False)
 
 
-def beside_another(order: tuple[str, ...]) -> NWBConverter:
+def beside_another(order: tuple[str, ...], **sources: Any) -> NWBConverter:
     """Return a converter of our interface and NeuroConv's own of another analysis."""
-    classes = {"Caiman": CaimanSegmentationInterface, "Other": MockSegmentationInterface}
+    classes = {"Caiman": CaimanSegmentationInterface, "Other": MockSegmentationInterface, "Movie": Movie}
 
     class Both(NWBConverter):
         data_interface_classes: ClassVar = {name: classes[name] for name in order}
 
-    return Both({"Caiman": {"file_path": str(FILE), "metadata_key": "ours"}, "Other": {"num_rois": 4}})
+    return Both({"Caiman": {"file_path": str(FILE), "metadata_key": "ours"}, "Other": {"num_rois": 4}, **sources})
 
 
 def check_both_analyses(nwbfile: NWBFile, converter: NWBConverter) -> None:
@@ -419,19 +419,27 @@ def test_dictionaries_beside_another_analysis(order) -> None:
     converter.data_interface_objects["Caiman"].segmentation_extractor.results.close()
 
 
-@pytest.mark.parametrize("formats", ["lists", "dictionaries", "both"])
-def test_edits_beside_another_analysis(formats) -> None:
-    """What a user says in either format reaches our plane, whatever the other interface says of its own."""
-    converter = beside_another(("Other", "Caiman"))
-    listed = {
+EDITS_IN_LISTS = {
+    "Ophys": {
         "Device": [{"name": "Scope", "description": "Two-photon."}],
         "ImagingPlane": [{"name": "ImagingPlane_ours", "indicator": "GCaMP6s", "device": "Scope"}],
     }
-    keyed = {"ImagingPlanes": {"ours": {"indicator": "GCaMP6s", "device_metadata_key": "scope"}}}
-    stated: dict[str, Any] = {"Ophys": {"lists": listed, "dictionaries": keyed, "both": {**listed, **keyed}}[formats]}
-    if formats != "lists":
-        stated["Devices"] = {"scope": {"name": "Scope", "description": "Two-photon."}}
-    metadata = dict_deep_update(in_lists(converter), stated)
+}
+EDITS_IN_DICTIONARIES = {
+    "Devices": {"scope": {"name": "Scope", "description": "Two-photon."}},
+    "Ophys": {"ImagingPlanes": {"ours": {"indicator": "GCaMP6s", "device_metadata_key": "scope"}}},
+}
+
+
+@pytest.mark.parametrize("edits", [[EDITS_IN_LISTS], [EDITS_IN_DICTIONARIES], [EDITS_IN_LISTS, EDITS_IN_DICTIONARIES]])
+def test_edits_beside_a_movie_and_another_analysis(edits, tmp_path) -> None:
+    """What a user says in either format reaches our plane, whatever the other interfaces say of theirs."""
+    tifffile.imwrite(tmp_path / "movie.tif", np.zeros((10, 60, 80), dtype=np.uint16))
+    movie = {"file_paths": [str(tmp_path / "movie.tif")], "sampling_frequency": 15.49}
+    converter = beside_another(("Movie", "Other", "Caiman"), Movie=movie)
+    metadata = in_lists(converter)
+    for edit in edits:
+        metadata = dict_deep_update(metadata, copy.deepcopy(edit))
     nwbfile = mock_NWBFile()
     ours = converter.data_interface_objects["Caiman"]
     ours.add_to_nwbfile(nwbfile, metadata=json.loads(json.dumps(metadata, default=str).replace("NaN", "null")))
