@@ -100,3 +100,11 @@ def test_command_line_runs(checkout: Path):
     run(commands, checkout)
     assert (checkout / "my_spec.yml").exists()
     assert (checkout / "mouse1.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_git_ignores_what_the_commands_write():
+    (commands,) = [code for code in blocks("bash") if code.startswith("caiman-interface")]
+    written = {*re.findall(r" -o (\S+)", commands), "caiman-interface.schema.json"}
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert written == {"my_spec.yml", "mouse1.nwb", "mouse1.html", "caiman-interface.schema.json"}
+    assert all(f"/{name}" in ignored or f"*{Path(name).suffix}" in ignored for name in written)
