@@ -16,7 +16,7 @@ import click
     type=click.Path(path_type=Path),
     help="Where to write the report: a name that ends on .html, .png, .pdf or .svg.",
 )
-@click.option("--title", help="The heading; the name of the file by default.")
+@click.option("--title", help="The heading; the name of the file, and of the table if one was chosen, by default.")
 @click.option(
     "--plane-segmentation",
     metavar="NAME",
@@ -31,8 +31,8 @@ def command(source: Path, output: Path, title: str | None, plane_segmentation: s
       caiman-interface report results.hdf5 -o report.html
       caiman-interface report session.nwb -o report.png
 
-    Takes a CaImAn file or the NWB file that was made of it, and draws the same of both. The HTML page holds
-    everything in itself and needs no network. Needs matplotlib: pip install "caiman-interface[report]".
+    Takes a CaImAn file or the NWB file that was made of it (in HDF5, not Zarr), and draws the same of both. The HTML
+    page holds everything in itself and needs no network. Needs matplotlib: pip install "caiman-interface[report]".
     """  # noqa: D301
     from caiman_interface.report import write_report
 
