@@ -101,6 +101,16 @@ def test_hdf5_files_without_results(
     assert (error.problem, error.found) == (problem, found)
 
 
+def test_an_nwb_file(tmp_path: Path, save: Callable[..., None]) -> None:
+    path = tmp_path / "mouse.nwb"
+    with h5py.File(path, "w") as file:
+        save(file, {"acquisition": {"x": 1}, "processing": {"y": 2}})
+        file.attrs["nwb_version"] = "2.9.0"
+    error = refused(path)
+    assert error.problem == "this is an NWB file already, not what CaImAn saved"
+    assert error.found == "NWB 2.9.0"
+
+
 # Files that are damaged
 
 

@@ -278,6 +278,13 @@ class CaimanResults:
 
     def _find_estimates(self) -> FileGroup:
         estimates = self._root.subgroup("estimates")
+        if estimates is None and self._root.text("nwb_version") is not None:
+            raise self._root.error(
+                "this is an NWB file already, not what CaImAn saved",
+                found=f"NWB {self._root.text('nwb_version')}",
+                expected="a group 'estimates', as CaImAn's `save` writes",
+                remedy=_REMEDY_OTHER_FILE,
+            )
         if estimates is None:
             raise self._root.error(
                 "there are no results of CaImAn",
