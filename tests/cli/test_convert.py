@@ -89,6 +89,66 @@ def test_accepted_only(run, caiman_file, tmp_path):
         assert table["id"][()].tolist() == [0, 1, 2, 3, 4, 5, 12]
 
 
+def test_accepted_only_of_a_file_that_was_not_evaluated_is_told(run, tmp_path):
+    file, output = DATA / "sim2p_minimal.hdf5", tmp_path / "mouse.nwb"
+    result = run("convert", file, "-o", output, "--session-start-time", TIME, "--stub", "--accepted-only")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "Warning: sim2p_minimal.hdf5 was not evaluated by CaImAn: all 13 components count as accepted.\n"
+    )
+    assert rows(result.stdout)[1][:3] == ["sim2p_minimal", "13", "-"]
+
+
+@pytest.mark.filterwarnings("default:mask_type is 'voxel':UserWarning")
+def test_warnings_of_the_conversion_are_one_line_each(run, specification, tmp_path):
+    options = "        conversion_options:\n          Segmentation: {mask_type: voxel}\n"
+    specification.write_text(SPECIFICATION + options)
+    for jobs in ("1", "2"):
+        arguments = ("--data-folder-path", DATA, "--stub", "--jobs", jobs)
+        result = run("convert", specification, "-o", tmp_path / jobs, *arguments)
+        assert result.exit_code == 0
+        assert result.stderr == (
+            f"Warning: two: mask_type is 'voxel', but the frame of {DATA / 'sim2p_full.hdf5'} has 2 dimensions: "
+            "'pixel' is used.\n"
+        )
+
+
+def test_a_time_without_zone_is_told_once(run, caiman_file, tmp_path):
+    output = tmp_path / "mouse.nwb"
+    result = run("convert", caiman_file, "-o", output, "--session-start-time", "2024-05-03", "--stub")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "warning: 'session_start_time' has no time of day and no time zone: midnight here would be taken\n"
+        "    at        NWBFile.session_start_time\n"
+        '    found     "2024-05-03"\n'
+        "    expected  date, time and time zone in the form of ISO 8601\n"
+        '    remedy    Write it with its offset from UTC, for example "2024-05-03T00:00:00+02:00".\n'
+    )
+    assert text_of(output, "session_start_time").startswith("2024-05-03T00:00:00")
+
+
+def test_metadata_that_nothing_uses_are_told(run, caiman_file, tmp_path):
+    metadata = tmp_path / "meta.yml"
+    metadata.write_text("Ophys:\n  ImagingPlane:\n    - name: Plane\n")
+    options = ("--session-start-time", TIME, "--metadata", metadata, "--stub")
+    result = run("convert", caiman_file, "-o", tmp_path / "mouse.nwb", *options)
+    assert result.exit_code == 0
+    assert f"{metadata}:3:7: warning: no interface uses an imaging plane 'Plane'" in result.stderr
+
+
+def test_components_that_were_not_evaluated_do_not_read_as_rejected(run, specification, tmp_path):
+    specification.write_text(
+        SPECIFICATION.partition("      - nwbfile_name")[0].replace(
+            "data_interfaces:\n", "data_interfaces:\n  Lower: CaimanSegmentationInterface\n"
+        )
+        + "      - nwbfile_name: planes\n        source_data:\n"
+        "          Segmentation: {file_path: sim2p_full.hdf5, metadata_key: plane0}\n"
+        "          Lower: {file_path: sim2p_minimal.hdf5, metadata_key: plane1}\n"
+    )
+    result = run("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, "--stub")
+    assert rows(result.stdout)[1][:5] == ["planes", "26", "7 of 13", "9", "100"]
+
+
 def test_what_is_missing_is_asked_for_by_name(run, caiman_file, tmp_path):
     result = run("convert", caiman_file, "-o", tmp_path / "mouse.nwb")
     assert result.exit_code == 1
@@ -176,8 +236,19 @@ def test_outcomes_as_json(run, specification, tmp_path):
     first, second = json.loads(result.stdout)
     assert first["path"] == str(tmp_path / "one.nwb")
     assert first["nbytes"] == (tmp_path / "one.nwb").stat().st_size
-    assert second["contents"] == {"rois": 13, "accepted": 7, "traces": 5, "frames": 100}
+    assert second["contents"] == {"rois": 13, "accepted": 7, "evaluated": 13, "traces": 5, "frames": 100}
     assert second["error"] == ""
+    assert second["warnings"] == []
+
+
+def test_what_is_wrong_as_json(run, specification, tmp_path):
+    specification.write_text(SPECIFICATION.replace("sim2p_full", "sim2p_none"))
+    arguments = (specification, "--data-folder-path", DATA, "--json")
+    result = run("convert", *arguments, "-o", tmp_path / "nwb")
+    assert result.exit_code == 1
+    assert result.stdout == run("validate", *arguments).stdout
+    (finding,) = json.loads(result.stdout)
+    assert (finding["severity"], finding["line"]) == ("error", 14)
 
 
 def test_nothing_is_converted_when_anything_is_wrong(run, specification, tmp_path):
@@ -218,6 +289,57 @@ def test_zarr(run, caiman_file, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "nwb" / "results.nwb.zarr").is_dir()
     assert rows(result.stdout)[1][:4] == ["results", "13", "7", "5"]
+
+
+@pytest.mark.parametrize("name", ["mouse.nwb.zarr", "mouse.zarr"])
+def test_the_ending_chooses_zarr(run, caiman_file, tmp_path, name):
+    result = run("convert", caiman_file, "-o", tmp_path / name, "--session-start-time", TIME, "--stub")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / name / ".zgroup").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "backend", "remedy"),
+    [
+        ("mouse.nwb", "zarr", "mouse.nwb.zarr, or leave out --backend zarr"),
+        ("mouse.nwb.zarr", "hdf5", "mouse.nwb, or leave out --backend hdf5"),
+        ("mouse.zarr", "hdf5", "mouse.nwb, or leave out --backend hdf5"),
+    ],
+)
+def test_an_ending_that_contradicts_the_backend(run, caiman_file, tmp_path, name, backend, remedy):
+    result = run("convert", caiman_file, "-o", tmp_path / name, "--session-start-time", TIME, "--backend", backend)
+    assert result.exit_code == 2
+    assert f"write {tmp_path / remedy}" in result.stderr
+    assert list(tmp_path.iterdir()) == [caiman_file]
+
+
+@pytest.mark.parametrize("ending", [".hdf5", ".h5", ".mat", ".tif", ".TIF", ".yml"])
+def test_an_output_of_the_name_of_a_source_is_no_folder(run, caiman_file, specification, tmp_path, ending):
+    output = tmp_path / f"out{ending}"
+    result = run("convert", caiman_file, "-o", output, "--session-start-time", TIME)
+    assert result.exit_code == 2
+    assert f"did you mean {tmp_path / 'out.nwb'}?" in result.stderr
+    result = run("convert", specification, "-o", output, "--data-folder-path", DATA)
+    assert result.exit_code == 2
+    assert f"{output} must be a folder" in result.stderr
+    assert not output.exists()
+
+
+def test_an_output_that_is_another_file(run, caiman_file, specification, tmp_path):
+    output = tmp_path / "notes"
+    output.write_text("mine")
+    for source in (caiman_file, specification):
+        result = run("convert", source, "-o", output, "--session-start-time", TIME, "--overwrite")
+        assert result.exit_code == 2
+        assert f"{output} must be a folder" in result.stderr
+    assert output.read_text() == "mine"
+
+
+def test_a_folder_may_have_any_name(run, caiman_file, tmp_path):
+    folder = tmp_path / "day.h5"
+    folder.mkdir()
+    assert run("convert", caiman_file, "-o", folder, "--session-start-time", TIME, "--stub").exit_code == 0
+    assert [path.name for path in folder.iterdir()] == ["results.nwb"]
 
 
 def test_nwbinspector_speaks_at_the_end(run, tmp_path):
@@ -282,6 +404,15 @@ def test_a_file_that_caiman_did_not_write(run, tmp_path):
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: {tmp_path / 'notes.hdf5'}")
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_an_nwb_file_is_converted_already(run, caiman_file, tmp_path):
+    first = tmp_path / "first.nwb"
+    run("convert", caiman_file, "-o", first, "--session-start-time", TIME, "--stub")
+    result = run("convert", first, "-o", tmp_path / "second.nwb", "--session-start-time", TIME)
+    assert result.exit_code == 1
+    assert "this is an NWB file already" in result.stderr
+    assert not (tmp_path / "second.nwb").exists()
 
 
 def test_a_session_that_fails_is_told_and_the_others_are_converted(run, specification, tmp_path):

@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from caiman_interface.cli.program import COMMANDS, Program, program
+from caiman_interface.cli.program import COMMANDS, Program, plain_warnings, program
 
 HEAVY = ("h5py", "numpy", "scipy", "pydantic", "rich", "matplotlib", "neuroconv", "pynwb", "roiextractors")
 
@@ -171,3 +172,10 @@ def test_plugins_lists_what_is_registered_and_what_is_broken(lab_distribution):
     assert records["LostInterface"]["status"] == "broken"
     assert "LostInterface of lab-plugin: AttributeError: module 'lab_plugin' has no attribute 'Lost'" in done.stderr
     assert done.returncode == 1
+
+
+@pytest.mark.filterwarnings("default:lists are old:FutureWarning")
+def test_warnings_of_libraries_are_one_line_without_the_code(capsys):
+    with plain_warnings():
+        warnings.warn("lists are old:\n   use mappings", FutureWarning, stacklevel=1)
+    assert capsys.readouterr() == ("", "Warning: lists are old: use mappings\n")

@@ -62,3 +62,16 @@ def test_a_key_under_which_nothing_was_converted(run, nwb_file):
     result = run("verify", FILE, nwb_file, "--metadata-key", "plane7")
     assert result.exit_code == 1
     assert "plane7" in result.stderr
+
+
+def test_of_several_analyses_the_option_says_which(run, nwb_file, tmp_path):
+    from caiman_interface import CaimanSegmentationInterface
+
+    both = tmp_path / "both.nwb"
+    both.write_bytes(nwb_file.read_bytes())
+    other = CaimanSegmentationInterface(file_path=FILE, metadata_key="plane1")
+    other.run_conversion(nwbfile_path=both, append_on_disk_nwbfile=True)
+    result = run("verify", FILE, both)
+    assert result.exit_code == 1
+    assert "Say with --metadata-key which one it is: caiman_segmentation, plane1." in result.stderr
+    assert run("verify", FILE, both, "--metadata-key", "plane1").exit_code == 0

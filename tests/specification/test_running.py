@@ -192,7 +192,11 @@ def test_other_interfaces_are_converted_as_neuroconv_does(write_specification, d
     run_conversion_from_yaml(specification, data_folder_path=data_folder, output_folder_path=tmp_path / "theirs")
     for name in ("trials_and_rois.nwb", "trials_only.nwb"):
         assert_same_files(tmp_path / "ours" / name, tmp_path / "theirs" / name)
-    assert outcomes[1].contents == Contents(rois=None, accepted=None, traces=0, frames=0)
+    assert outcomes[0].warnings == (
+        "sim2p_minimal.hdf5 was not evaluated by CaImAn: all 13 components count as accepted.",
+    )
+    assert outcomes[1].warnings == ()
+    assert outcomes[1].contents == Contents(rois=None, accepted=None, evaluated=None, traces=0, frames=0)
     with h5py.File(tmp_path / "ours" / "trials_and_rois.nwb") as file:
         np.testing.assert_array_equal(file["intervals/trials/contrast"], [0.5, 0.25])
 
@@ -200,7 +204,7 @@ def test_other_interfaces_are_converted_as_neuroconv_does(write_specification, d
 def test_the_account_says_what_was_written(converted):
     folder, (first, second, third), _ = converted
     assert first.session == "two_photons"
-    assert first.contents == Contents(rois=7, accepted=7, traces=5, frames=60)
+    assert first.contents == Contents(rois=7, accepted=7, evaluated=7, traces=5, frames=60)
     assert first.nbytes == (folder / "two_photons.nwb").stat().st_size
     assert first.seconds > 0
     with h5py.File(folder / "two_planes.nwb") as file:
@@ -211,6 +215,7 @@ def test_the_account_says_what_was_written(converted):
         assert second.contents == Contents(
             rois=len(upper["id"]) + len(lower["id"]),
             accepted=int(lower["is_accepted"][()].sum()),  # the other file was not evaluated
+            evaluated=len(lower["id"]),
             traces=len(series),
             frames=max(len(one["data"]) for one in series.values()),
         )
@@ -266,7 +271,7 @@ def test_an_interrupted_conversion_leaves_nothing_behind(specification, tmp_path
 
 def test_options_of_the_command_go_before_those_of_the_specification(specification, tmp_path):
     conversion = conversions_of(specification, DATA, tmp_path, options={"stub_test": True, "accepted_only": False})[0]
-    assert convert(conversion).contents == Contents(rois=13, accepted=7, traces=5, frames=60)
+    assert convert(conversion).contents == Contents(rois=13, accepted=7, evaluated=13, traces=5, frames=60)
 
 
 def test_what_exists_is_kept_unless_it_may_be_replaced(write_specification, data_folder, tmp_path):
@@ -276,6 +281,17 @@ def test_what_exists_is_kept_unless_it_may_be_replaced(write_specification, data
     assert conversion.path.read_text() == "mine"
     assert convert(replace(conversion, overwrite=True)).error == ""
     assert conversion.path.read_bytes().startswith(b"\x89HDF")
+
+
+@pytest.mark.filterwarnings("default:mask_type is 'voxel':UserWarning")
+def test_what_is_warned_of_on_the_way_is_in_the_account(specification, tmp_path):
+    conversions = conversions_of(specification, DATA, tmp_path, options={"mask_type": "voxel"})
+    text = f"mask_type is 'voxel', but the frame of {DATA / 'sim2p_full.hdf5'} has 2 dimensions: 'pixel' is used."
+    assert convert(conversions[0]).warnings == (text,)
+    failed = convert(replace(conversions[0], path=tmp_path / "nowhere" / "a.nwb"))
+    assert failed.error
+    ended = {conversion.session.number: outcome for conversion, outcome in convert_all(conversions[:2], jobs=2)}
+    assert "'pixel' is used" in ended[2].warnings[0]
 
 
 def test_zarr(specification, tmp_path):

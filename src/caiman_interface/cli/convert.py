@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from .program import is_debugging
+from .program import echo_warning, is_debugging
 
 if TYPE_CHECKING:
     from caiman_interface.specification.checks import Checked
     from caiman_interface.specification.findings import Finding
-    from caiman_interface.specification.running import Conversion, Outcome
+    from caiman_interface.specification.running import Contents, Conversion, Outcome
+
+Backend = Literal["hdf5", "zarr"]
 
 _SPECIFICATIONS = (".yml", ".yaml", ".json")
-_SUFFIX_OF = {"hdf5": ".nwb", "zarr": ".nwb.zarr"}
+_SUFFIX_OF: dict[Backend, str] = {"hdf5": ".nwb", "zarr": ".nwb.zarr"}
+_BACKEND_OF: dict[str, Backend] = {".nwb": "hdf5", ".zarr": "zarr"}
+# Endings of files from which people convert: nobody wants a folder of such a name.
+_SOURCES = {".hdf5", ".h5", ".mat", ".npz", ".npy", ".mmap", ".tif", ".tiff", ".avi", ".csv", *_SPECIFICATIONS}
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class _Wish:
     session_start_time: str | None
     options: dict[str, bool]
     overwrite: bool
-    backend: Literal["hdf5", "zarr"]
+    backend: Backend
 
     @property
     def is_specification(self) -> bool:
@@ -50,11 +55,15 @@ class _Wish:
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="A folder, which is made if need be; for a CaImAn file also the NWB file itself.",
+    help="A folder, which is made if need be; for a CaImAn file also the NWB file itself (.nwb, or .nwb.zarr).",
 )
 @click.option("--overwrite", is_flag=True, help="Replace NWB files that exist.")
 @click.option("--stub", is_flag=True, help="Convert only the first frames, to try it out.")
-@click.option("--accepted-only", is_flag=True, help="Convert only the components that CaImAn accepted.")
+@click.option(
+    "--accepted-only",
+    is_flag=True,
+    help="Convert only the components that CaImAn accepted: all of a file that it did not evaluate.",
+)
 @click.option(
     "--session-start-time",
     metavar="TIME",
@@ -71,7 +80,9 @@ class _Wish:
     help="The folder to which the paths in SPEC are relative; by default that of SPEC. As for `neuroconv`.",
 )
 @click.option(
-    "--backend", type=click.Choice(list(_SUFFIX_OF)), default="hdf5", show_default=True, help="Format of the NWB files."
+    "--backend",
+    type=click.Choice(list(_SUFFIX_OF)),
+    help="Format of the NWB files; by default what the ending of the NWB file says, else hdf5.",
 )
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="How many sessions at a time."
@@ -87,7 +98,7 @@ def command(
     session_start_time: str | None,
     metadata: Path | None,
     data_folder_path: Path | None,
-    backend: Literal["hdf5", "zarr"],
+    backend: Backend | None,
     jobs: int,
     inspects: bool,
     as_json: bool,
@@ -104,10 +115,14 @@ def command(
     if anything failed, or if nwbinspector finds something critical.
     """  # noqa: D301
     options = {name: True for name, wanted in (("stub_test", stub), ("accepted_only", accepted_only)) if wanted}
+    _check_output(output, is_folder=source.suffix in _SPECIFICATIONS)
+    backend = _choose_backend(output, backend)
     wish = _Wish(source, output, data_folder_path, metadata, session_start_time, options, overwrite, backend)
     checked = _check(wish)
     _show(checked.findings)
+    _refuse_if_wrong(wish, checked.findings, as_json=as_json)
     outcomes = _convert(wish, checked, jobs)
+    _show_warnings(wish, outcomes)
     if as_json:
         from .output import print_json
 
@@ -121,11 +136,39 @@ def command(
         raise click.exceptions.Exit(1)
 
 
+def _check_output(output: Path, *, is_folder: bool) -> None:
+    """Refuse an output that is, or looks like, something else than what is asked for."""
+    if output.is_dir() and output.suffix not in _BACKEND_OF:
+        return
+    if is_folder:
+        problem = "must be a folder: a specification names its NWB files itself"
+        is_wrong = output.suffix in _BACKEND_OF or output.suffix.lower() in _SOURCES or output.is_file()
+    else:
+        problem = "must be a folder, or end in .nwb (or .nwb.zarr)"
+        is_wrong = output.suffix not in _BACKEND_OF and (output.suffix.lower() in _SOURCES or output.is_file())
+        if output.suffix.lower() in _SOURCES:
+            problem = f"{problem}; did you mean {output.with_suffix('.nwb')}?"
+    if is_wrong:
+        raise click.BadParameter(f"{output} {problem}", param_hint="'--output'")
+
+
+def _choose_backend(output: Path, asked_for: Backend | None) -> Backend:
+    """Return the format that was asked for, or else that of the ending; refuse a contradiction between the two."""
+    of_ending = _BACKEND_OF.get(output.suffix)
+    if asked_for is None or of_ending in {None, asked_for}:
+        return asked_for or of_ending or "hdf5"
+    bare = output.name.removesuffix(".zarr").removesuffix(".nwb")
+    fitting = output.with_name(bare + _SUFFIX_OF[asked_for])
+    raise click.BadParameter(
+        f"{output} ends as a file of {of_ending} does; write {fitting}, or leave out --backend {asked_for}.",
+        param_hint="'--output'",
+    )
+
+
 def _check(wish: _Wish) -> Checked:
-    """Read what is to be converted, and refuse what cannot be."""
+    """Read what is to be converted, and find what is wrong with it."""
     from caiman_interface.specification.checks import Target, check_file, check_specification
     from caiman_interface.specification.document import Document
-    from caiman_interface.specification.findings import count_findings, is_convertible
     from caiman_interface.specification.sessions import MetadataSource
 
     documents = [] if wish.metadata is None else [Document.read(wish.metadata)]
@@ -137,10 +180,6 @@ def _check(wish: _Wish) -> Checked:
     if wish.session_start_time is not None:
         stated.append(MetadataSource(None, (), {"NWBFile": {"session_start_time": wish.session_start_time}}))
     if wish.is_specification:
-        if wish.output.suffix in {".nwb", ".zarr"}:
-            raise click.BadParameter(
-                f"{wish.output} must be a folder: a specification names its NWB files itself.", param_hint="'--output'"
-            )
         checked = check_specification(
             wish.source,
             data_folder=wish.data_folder,
@@ -156,10 +195,20 @@ def _check(wish: _Wish) -> Checked:
         path = _path_of_file(wish)
         if path.exists() and not wish.overwrite:
             raise FileExistsError(f"{path} exists. Give another path, or --overwrite to replace it.")
-    if not is_convertible(checked.findings):
-        _show(checked.findings)
-        raise ValueError(f"Nothing was converted: {wish.source} has {count_findings(checked.findings)}.")
     return checked
+
+
+def _refuse_if_wrong(wish: _Wish, findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Convert nothing where anything is wrong; for programs, say what as `validate --json` does."""
+    from caiman_interface.specification.findings import count_findings, is_convertible
+
+    from .output import print_json
+
+    if is_convertible(findings):
+        return
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    raise ValueError(f"Nothing was converted: {wish.source} has {count_findings(findings)}.")
 
 
 def _check_wish(wish: _Wish, checked: Checked) -> None:
@@ -177,7 +226,7 @@ def _check_wish(wish: _Wish, checked: Checked) -> None:
 
 
 def _path_of_file(wish: _Wish) -> Path:
-    is_file = wish.output.suffix in {".nwb", ".zarr"}
+    is_file = wish.output.suffix in _BACKEND_OF
     return wish.output if is_file else wish.output / f"{wish.source.stem}{wish.suffix}"
 
 
@@ -186,6 +235,14 @@ def _show(findings: Sequence[Finding]) -> None:
 
     for finding in findings:
         click.echo(write_finding(finding), err=True)
+
+
+def _show_warnings(wish: _Wish, outcomes: Sequence[Outcome]) -> None:
+    """Show what was warned of on the way, once the progress bars are gone."""
+    for outcome in outcomes:
+        session = f"{outcome.session}: " if wish.is_specification else ""
+        for text in outcome.warnings:
+            echo_warning(session + text)
 
 
 def _convert(wish: _Wish, checked: Checked, jobs: int) -> list[Outcome]:
@@ -268,7 +325,7 @@ def _print_table(outcomes: Sequence[Outcome]) -> None:
         counts = (
             ("", "", "", "")
             if contents is None
-            else (_count(contents.rois), _count(contents.accepted), str(contents.traces), str(contents.frames))
+            else (_count(contents.rois), _accepted(contents), str(contents.traces), str(contents.frames))
         )
         table.add_row(outcome.session, *counts, decimal(outcome.nbytes), f"{outcome.seconds:.1f} s", outcome.path)
     output().print(table)
@@ -276,6 +333,12 @@ def _print_table(outcomes: Sequence[Outcome]) -> None:
 
 def _count(number: int | None) -> str:
     return "-" if number is None else str(number)
+
+
+def _accepted(contents: Contents) -> str:
+    """Say how many were accepted; of how many, where CaImAn did not evaluate all: the rest was not rejected."""
+    of_all = contents.evaluated in {None, contents.rois}
+    return _count(contents.accepted) if of_all else f"{contents.accepted} of {contents.evaluated}"
 
 
 def _report_failures(outcomes: Sequence[Outcome]) -> bool:

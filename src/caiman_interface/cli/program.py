@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import difflib
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 import click
@@ -83,13 +86,31 @@ class Program(click.Group):
     def invoke(self, context: click.Context) -> object:
         """Run the subcommand; an error becomes one message and exit status 1, unless `--debug` was given."""
         try:
-            return super().invoke(context)
+            with plain_warnings():
+                return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
             if is_debugging(context):
                 raise
             raise click.ClickException(_message(error)) from error
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show Python's warnings as messages: the path and the line of code that raised them are for programmers."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        echo_warning(str(message))
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+def echo_warning(text: str) -> None:
+    """Write a warning to standard error, on one line."""
+    click.echo(f"Warning: {' '.join(text.split())}", err=True)
 
 
 def _message(error: Exception) -> str:

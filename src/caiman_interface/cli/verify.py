@@ -29,7 +29,10 @@ def command(caiman_file: Path, nwb_file: Path, metadata_key: str | None, as_json
     """  # noqa: D301
     from caiman_interface import verify
 
-    report = verify(caiman_file, nwb_file, metadata_key=metadata_key)
+    try:
+        report = verify(caiman_file, nwb_file, metadata_key=metadata_key)
+    except ValueError as error:
+        raise _in_terms_of_the_command(error) from error
     if as_json:
         from .output import print_json
 
@@ -38,3 +41,11 @@ def command(caiman_file: Path, nwb_file: Path, metadata_key: str | None, as_json
         click.echo(str(report))
     if not report.ok:
         raise click.exceptions.Exit(1)
+
+
+def _in_terms_of_the_command(error: ValueError) -> ValueError:
+    """Return an error that asks for the argument of the function as one that asks for the option."""
+    text = str(error)
+    return (
+        ValueError(text.replace("with metadata_key", "with --metadata-key")) if "with metadata_key" in text else error
+    )

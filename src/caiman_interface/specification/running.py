@@ -7,9 +7,10 @@ import signal
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -60,15 +61,18 @@ class Contents:
 
     Attributes
     ----------
-    rois, accepted : int or None
-        Components of the CaImAn files, and how many CaImAn accepted; None where there are none, or where CaImAn did
-        not evaluate them.
+    rois : int or None
+        Components of the CaImAn files; None where there are none.
+    accepted, evaluated : int or None
+        How many of them CaImAn accepted, and how many it evaluated: of several files, it may have evaluated the
+        components of some. None where it evaluated none.
     traces, frames : int
         How many series of traces there are, and how many frames the longest has.
     """
 
     rois: int | None
     accepted: int | None
+    evaluated: int | None
     traces: int
     frames: int
 
@@ -93,6 +97,8 @@ class Outcome:
         Why it failed; empty if it did not.
     details : str
         The traceback of that.
+    warnings : tuple of str
+        What was warned of on the way, each on one line.
     """
 
     session: str
@@ -102,6 +108,7 @@ class Outcome:
     seconds: float
     error: str = ""
     details: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,12 +164,18 @@ def convert(conversion: Conversion, listener: Listener | None = None) -> Outcome
     """Convert one session; what goes wrong stands in the outcome."""
     start = time.perf_counter()
     label, path = conversion.session.label, str(conversion.path)
-    try:
-        contents = _convert(conversion, listener)
-    except Exception as error:  # noqa: BLE001 - any interface may fail in any way, and the next session is waiting
-        seconds = time.perf_counter() - start
-        return Outcome(label, path, None, 0, seconds, error=_words_of(error), details=traceback.format_exc())
-    return Outcome(label, path, contents, size_of(conversion.path), time.perf_counter() - start)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("ignore", message="Date is missing timezone")  # the check says so, and where
+        try:
+            contents, notes = _convert(conversion, listener)
+        except Exception as error:  # noqa: BLE001 - any interface may fail in any way, and the next session is waiting
+            seconds = time.perf_counter() - start
+            outcome = Outcome(label, path, None, 0, seconds, error=_words_of(error), details=traceback.format_exc())
+        else:
+            outcome = Outcome(label, path, contents, size_of(conversion.path), time.perf_counter() - start)
+            outcome = replace(outcome, warnings=tuple(notes))
+    texts = (" ".join(str(warning.message).split()) for warning in caught)
+    return replace(outcome, warnings=tuple(dict.fromkeys([*outcome.warnings, *texts])))
 
 
 def size_of(path: Path) -> int:
@@ -187,7 +200,7 @@ class _Converter(FastNWBConverter):
         super().write(nwbfile, path, **backend)
 
 
-def _convert(conversion: Conversion, listener: Listener | None) -> Contents:
+def _convert(conversion: Conversion, listener: Listener | None) -> tuple[Contents, list[str]]:
     session = conversion.session
     with lists_are_no_news():
         converter = session.make_converter(_Converter)
@@ -205,8 +218,20 @@ def _convert(conversion: Conversion, listener: Listener | None) -> Contents:
             backend=conversion.backend,
             conversion_options=options,
         )
-    contents: Contents = converter.contents
-    return contents
+    return converter.contents, list(_notes(converter, options))
+
+
+def _notes(converter: Any, options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what someone should know of the result who has only the options before his eyes."""
+    for name, interface in converter.data_interface_objects.items():
+        if isinstance(interface, CaimanSegmentationInterface) and options[name].get("accepted_only"):
+            results = interface.segmentation_extractor.results
+            components = results.components
+            if components.acceptance.verdict == "not evaluated":
+                yield (
+                    f"{results.file_path.name} was not evaluated by CaImAn: all {components.count} components count as "
+                    "accepted."
+                )
 
 
 def _seldom(listener: Listener, number: int) -> Callable[[int, int, int], None]:
@@ -254,6 +279,7 @@ def describe_contents(nwbfile: NWBFile, tables: Sequence[str]) -> Contents:
     return Contents(
         rois=sum(len(table) for table in counted) if counted else None,
         accepted=sum(int(sum(table["is_accepted"].data)) for table in judged) if judged else None,
+        evaluated=sum(len(table) for table in judged) if judged else None,
         traces=len(series),
         frames=max((_length(one.data) for one in series), default=0),
     )
