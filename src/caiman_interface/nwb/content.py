@@ -25,7 +25,15 @@ from .ring_model import add_ring_model, ring_model_name
 from .segmentation import CONTAINER as TABLES_CONTAINER
 from .segmentation import Column, MaskType, add_table, component_columns, computed_columns
 from .shifts import add_shifts, shifts_name
-from .vocabulary import BACKGROUND_KEY_ENDING, DISCARDED_KEY_ENDING, metadata_of, name_ending
+from .vocabulary import (
+    BACKGROUND,
+    BACKGROUND_KEY_ENDING,
+    COMPONENTS,
+    DISCARDED,
+    DISCARDED_KEY_ENDING,
+    metadata_of,
+    name_ending,
+)
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,7 @@ class _Writer:
             self._key,
             footprints=components.footprints.select(chosen),
             row_ids=chosen,
-            roi_names=[str(component) for component in chosen],
+            text=COMPONENTS,
             columns=self._wanted(columns),
             mask_type=self._mask_type or "pixel",
             traces={name: trace.select(frames=self._frames, rois=chosen) for name, trace in traces.items()},
@@ -170,7 +178,7 @@ class _Writer:
             self._key + BACKGROUND_KEY_ENDING,
             footprints=footprints.select(chosen),
             row_ids=chosen,
-            roi_names=[f"background{number}" for number in chosen],
+            text=BACKGROUND,
             columns={},
             mask_type=self._mask_type,
             traces={} if trace is None else {"background": trace.select(frames=self._frames, rois=chosen)},
@@ -187,7 +195,7 @@ class _Writer:
             self._key + DISCARDED_KEY_ENDING,
             footprints=discarded.footprints,
             row_ids=everything,
-            roi_names=[f"discarded{number}" for number in everything],
+            text=DISCARDED,
             columns=self._wanted(computed_columns(discarded, everything)),
             mask_type=self._mask_type or "pixel",
             traces={name: trace.select(frames=self._frames) for name, trace in discarded.traces.items()},

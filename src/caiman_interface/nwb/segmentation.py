@@ -15,7 +15,7 @@ from pynwb.ophys import ImageSegmentation, ImagingPlane, PlaneSegmentation
 from caiman_interface.caiman_file import CaimanResults, Components, Footprints
 
 from .masks import dense_mask_columns, sparse_is_smaller, sparse_mask_columns
-from .vocabulary import COLUMNS, OPHYS_MODULE, ROIS
+from .vocabulary import COLUMNS, OPHYS_MODULE, RoiText
 
 MaskType = Literal["image", "pixel", "voxel"]
 
@@ -43,7 +43,7 @@ def add_table(
     imaging_plane: ImagingPlane,
     footprints: Footprints,
     row_ids: NDArray[np.intp],
-    roi_names: list[str],
+    text: RoiText,
     columns: Mapping[str, Column],
     mask_type: MaskType | None,
 ) -> PlaneSegmentation:
@@ -59,8 +59,10 @@ def add_table(
         Where the ROIs lie.
     footprints : Footprints
         Their masks.
-    row_ids, roi_names : sequences
-        Number and name of each ROI.
+    row_ids : array of int
+        Number of each ROI.
+    text : RoiText
+        What is said of them.
     columns : mapping
         Further columns by name.
     mask_type : {"image", "pixel", "voxel"} or None
@@ -70,10 +72,10 @@ def add_table(
     dense = mask_type == "image" if mask_type is not None else not sparse_is_smaller(footprints)
     # An image of no ROI has no shape that a file can hold; a ragged column of none has.
     mask_columns = dense_mask_columns if dense and len(footprints) else sparse_mask_columns
-    text = ROIS[_kind(roi_names)]
+    names = [f"{text.prefix}{number}" for number in row_ids]
     masks = mask_columns(footprints, text.weight)
     all_columns = [
-        VectorData(name="roi_name", description=text.names, data=np.array(roi_names, dtype=np.str_)),
+        VectorData(name="roi_name", description=text.names, data=np.array(names, dtype=np.str_)),
         *masks,
         *(VectorData(name=key, description=value.description, data=value.values) for key, value in columns.items()),
     ]
@@ -86,11 +88,6 @@ def add_table(
     )
     _image_segmentation(nwbfile).add_plane_segmentation(table)
     return table
-
-
-def _kind(roi_names: list[str]) -> str:
-    """Return what stands before the number in the names of ROIs; names of CaImAn's own components are numbers."""
-    return roi_names[0].rstrip("0123456789") if roi_names else ""
 
 
 def component_columns(results: CaimanResults, positions: NDArray[np.intp]) -> dict[str, Column]:

@@ -22,23 +22,24 @@ DISCARDED_KEY_ENDING = "_discarded"
 
 
 class RoiText(NamedTuple):
-    """What is said of the names of ROIs, and CaImAn's name of what their masks hold."""
+    """What stands before the number in the names of ROIs, what is said of them, and what CaImAn calls their masks."""
 
+    prefix: str
     names: str
     weight: str
 
 
-# By what stands before the number in the names.
-ROIS = {
-    "": RoiText("The unique identifier for each ROI: CaImAn's index of the component, as text.", "A"),
-    "background": RoiText(
-        "The unique identifier for each ROI: 'background' and CaImAn's index of the background component.", "b"
-    ),
-    "discarded": RoiText(
-        "The unique identifier for each ROI: 'discarded' and the component's index among those set aside.",
-        "A of discarded_components",
-    ),
-}
+COMPONENTS = RoiText("", "The unique identifier for each ROI: CaImAn's index of the component, as text.", "A")
+BACKGROUND = RoiText(
+    "background",
+    "The unique identifier for each ROI: 'background' and CaImAn's index of the background component.",
+    "b",
+)
+DISCARDED = RoiText(
+    "discarded",
+    "The unique identifier for each ROI: 'discarded' and the component's index among those set aside.",
+    "A of discarded_components",
+)
 
 
 class SeriesText(NamedTuple):
