@@ -446,7 +446,7 @@ def test_wrong_files_are_refused(caiman_files: dict[str, Path], converted: Nwb, 
             verify(caiman, wrong)
     with pytest.raises(FileNotFoundError, match=r"absent\.nwb"):
         verify(caiman, tmp_path / "absent.nwb")
-    with pytest.raises(CaimanFileError, match="there are no results of CaImAn"):
+    with pytest.raises(CaimanFileError, match="this is an NWB file already"):
         verify(nwb, nwb)
 
 
