@@ -278,17 +278,14 @@ class CaimanResults:
 
     def _find_estimates(self) -> FileGroup:
         estimates = self._root.subgroup("estimates")
-        if estimates is None and self._root.text("nwb_version") is not None:
-            raise self._root.error(
-                "this is an NWB file already, not what CaImAn saved",
-                found=f"NWB {self._root.text('nwb_version')}",
-                expected="a group 'estimates', as CaImAn's `save` writes",
-                remedy=_REMEDY_OTHER_FILE,
-            )
         if estimates is None:
+            nwb_version = self._root.text("nwb_version")
+            problem, found = "there are no results of CaImAn", ", ".join(self._root.names()[:12]) or "nothing"
+            if nwb_version is not None:
+                problem, found = "this is an NWB file already, not what CaImAn saved", f"NWB {nwb_version}"
             raise self._root.error(
-                "there are no results of CaImAn",
-                found=", ".join(self._root.names()[:12]) or "nothing",
+                problem,
+                found=found,
                 expected="a group 'estimates', as CaImAn's `save` writes",
                 remedy=_REMEDY_OTHER_FILE,
             )
