@@ -82,7 +82,7 @@ def put_into_memory(nwbfile: object) -> None:
     import numpy as np
     from neuroconv.tools.hdmf import SliceableDataChunkIterator
 
-    from caiman_interface.hosts import set_dataset
+    from caiman_interface._compat.hdmf import set_dataset
 
     for item in nwbfile.all_children():  # type: ignore[attr-defined]
         values = getattr(item, "data", None)

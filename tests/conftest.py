@@ -14,6 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
+from conversions import convert, converted, copy_nwb, everything, read  # noqa: F401 (fixtures)
+
 DATA = Path(__file__).parent / "data"
 CAIMAN_FILES = {path.stem: path for path in sorted(DATA.glob("*.hdf5"))}
 

@@ -29,7 +29,7 @@ from packaging.version import Version
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
-from caiman_interface.schemas import CaimanConversionOptions
+from caiman_interface.metadata import CaimanConversionOptions
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests" / "data"

@@ -30,7 +30,7 @@ from neuroconv.utils.json_schema import NWBMetaDataEncoder
 from pynwb import NWBFile, read_nwb
 
 from caiman_interface import CaimanSegmentationInterface
-from caiman_interface.hosts import speaks_dictionaries
+from caiman_interface._compat.neuroconv import uses_dict_metadata
 from caiman_interface.plugins import registry
 from nwb_contents import contents
 
@@ -38,7 +38,7 @@ FILE = Path(__file__).parent / "data" / "sim2p_full.hdf5"
 FRAMES, RATE = 600, 15.49
 NAME = "CaImAn Segmentation"
 RAW = "processing/ophys/Fluorescence/RoiResponseSeries/data"
-SPEAKS_LISTS = not speaks_dictionaries()
+SPEAKS_LISTS = not uses_dict_metadata()
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:An attribute 'name' already exists:UserWarning"),

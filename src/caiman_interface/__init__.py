@@ -4,15 +4,15 @@ Importing this package is cheap, because it happens at every start of the interp
 that registers the plugins with NeuroConv, and every public name is imported when it is first used.
 """
 
-from caiman_interface.plugins import startup
+from .plugins import startup
 
 TYPE_CHECKING = False  # `typing` itself would cost more than all the rest of this import
 if TYPE_CHECKING:
-    from caiman_interface.caiman_file import CaimanFileError, CaimanResults
-    from caiman_interface.extractor import CaimanSegmentationExtractor
-    from caiman_interface.interface import CaimanSegmentationInterface
-    from caiman_interface.nwb.file import FastNWBConverter, write_nwbfile
-    from caiman_interface.nwb.verification import verify
+    from .caiman_file import CaimanFileError, CaimanResults
+    from .extractor import CaimanSegmentationExtractor
+    from .interface import CaimanSegmentationInterface
+    from .verification.verify import verify
+    from .writer.file import FastNWBConverter, write_nwbfile
 
     __version__: str
 
@@ -32,9 +32,9 @@ _MODULE_OF = {
     "CaimanResults": "caiman_interface.caiman_file",
     "CaimanSegmentationExtractor": "caiman_interface.extractor",
     "CaimanSegmentationInterface": "caiman_interface.interface",
-    "FastNWBConverter": "caiman_interface.nwb.file",
-    "verify": "caiman_interface.nwb.verification",
-    "write_nwbfile": "caiman_interface.nwb.file",
+    "FastNWBConverter": "caiman_interface.writer.file",
+    "verify": "caiman_interface.verification.verify",
+    "write_nwbfile": "caiman_interface.writer.file",
 }
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._compat.roiextractors import HostExtractor, PropertyInfo, RoiId, RoiMasks
 from .caiman_file import CaimanResults, Footprints, Trace
-from .hosts import HostExtractor, PropertyInfo, RoiId, RoiMasks
 
 _METRIC_DESCRIPTIONS = {
     "snr": "Signal-to-noise ratio for each component",

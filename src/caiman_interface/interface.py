@@ -11,25 +11,25 @@ from neuroconv.datainterfaces.ophys.basesegmentationextractorinterface import Ba
 from neuroconv.utils import DeepDict, fill_defaults
 from pynwb import NWBFile
 
+from ._compat.neuroconv import uses_dict_metadata, uses_first_listed_table
 from .extractor import CaimanSegmentationExtractor
-from .hosts import speaks_dictionaries, takes_the_first_listed_table
-from .nwb.content import Selection, add_results
-from .nwb.file import FastWriteMixin
-from .nwb.imaging_plane import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
-from .nwb.responses import Timing
-from .nwb.segmentation import Column
-from .nwb.vocabulary import DEFAULT_METADATA_KEY, metadata_of
-from .schemas import CaimanConversionOptions, CaimanSourceData, checked_metadata, ophys_metadata_schema
-from .schemas.list_form import list_metadata_schema
-from .schemas.list_format import (
+from .metadata import CaimanConversionOptions, CaimanSourceData, checked_metadata, ophys_metadata_schema
+from .metadata.list_form import list_metadata_schema
+from .metadata.list_format import (
     Placeholders,
     renamed_containers,
-    takes_anothers_place,
+    shadows_other_segmentation,
     to_dictionaries,
     to_lists,
     uses_lists,
 )
-from .schemas.metadata import mergeable_schema
+from .metadata.models import mergeable_schema
+from .nwb.content import Selection, add_results
+from .nwb.imaging_plane import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
+from .nwb.responses import Timing
+from .nwb.segmentation import Column
+from .nwb.vocabulary import DEFAULT_METADATA_KEY, metadata_of
+from .writer.file import FastWriteMixin
 
 _PLACEHOLDERS = Placeholders(plane=PLANE_PLACEHOLDER, channel=CHANNEL_PLACEHOLDER, device=DEVICE_PLACEHOLDER)
 
@@ -84,7 +84,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     def get_source_schema(cls) -> dict[str, Any]:
         """Return the JSON schema of the constructor's arguments."""
         # The forms of NWB GUIDE, whose NeuroConv speaks lists, show no field that may be null.
-        return CaimanSourceData.model_json_schema() if speaks_dictionaries() else mergeable_schema(CaimanSourceData)
+        return CaimanSourceData.model_json_schema() if uses_dict_metadata() else mergeable_schema(CaimanSourceData)
 
     def get_conversion_options_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the options of `add_to_nwbfile` and `run_conversion`."""
@@ -106,7 +106,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
             Whether to give dictionaries (True) or the older lists (False); by default what the installed NeuroConv
             gives.
         """
-        dictionaries = speaks_dictionaries() if use_new_metadata_format is None else use_new_metadata_format
+        dictionaries = uses_dict_metadata() if use_new_metadata_format is None else use_new_metadata_format
         metadata = self._parent_metadata()
         metadata.deep_update({"Ophys": self._stated} if dictionaries else self._stated_in_lists())
         return metadata
@@ -124,7 +124,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     def get_metadata_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the metadata; each field says what it wants and in which unit."""
         schema: dict[str, Any] = super().get_metadata_schema()
-        if not speaks_dictionaries():
+        if not uses_dict_metadata():
             tables = [entry["name"] for entry in self._stated["PlaneSegmentations"].values()]
             schema["properties"]["Ophys"] = list_metadata_schema(tables)
             schema["required"] = ["NWBFile"]  # NeuroConv's own demands lists
@@ -180,7 +180,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         if metadata is None:
             metadata = self.get_metadata()
         _warn_of_container_names(metadata)
-        if takes_the_first_listed_table() and takes_anothers_place(metadata, {"Ophys": self._stated}):
+        if uses_first_listed_table() and shadows_other_segmentation(metadata, {"Ophys": self._stated}):
             _warn_of_the_first_table()
         translated = self._dictionaries(metadata, options.plane_segmentation_name)
         if options.plane_segmentation_name is not None:

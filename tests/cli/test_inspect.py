@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from caiman_interface import CaimanResults
-from caiman_interface.cli.summary import FileSummary, describe_file
+from caiman_interface.caiman_file.summary import FileSummary, describe_file
 
 FORBIDDEN = ("scipy", "matplotlib", "neuroconv", "pynwb", "roiextractors", "hdmf", "pandas")
 

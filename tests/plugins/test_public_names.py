@@ -33,9 +33,9 @@ def test_import_is_light(folder_of_package: Path) -> None:
         ("CaimanResults", "caiman_interface.caiman_file"),
         ("CaimanSegmentationExtractor", "caiman_interface.extractor"),
         ("CaimanSegmentationInterface", "caiman_interface.interface"),
-        ("FastNWBConverter", "caiman_interface.nwb.file"),
-        ("verify", "caiman_interface.nwb.verification"),
-        ("write_nwbfile", "caiman_interface.nwb.file"),
+        ("FastNWBConverter", "caiman_interface.writer.file"),
+        ("verify", "caiman_interface.verification.verify"),
+        ("write_nwbfile", "caiman_interface.writer.file"),
     ],
 )
 def test_public_name_is_what_its_module_holds(name: str, module: str) -> None:

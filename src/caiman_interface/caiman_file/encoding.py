@@ -145,10 +145,10 @@ def reading(node: Node, file_path: Path, place: str) -> Iterator[None]:
                 remedy="The file is damaged: copy it again, or save the results again with CaImAn",
             ) from error
     if not node:
-        raise closed(file_path)
+        raise closed_file_error(file_path)
 
 
-def closed(file_path: Path) -> ValueError:
+def closed_file_error(file_path: Path) -> ValueError:
     """Compose the error for reading from a file that was closed."""
     return ValueError(f"{file_path} was closed; open it again to read from it.")
 

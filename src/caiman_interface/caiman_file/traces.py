@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import closed, read
+from .encoding import closed_file_error, read
 from .errors import CaimanFileError
 
 AxisKey: TypeAlias = "int | np.integer[Any] | slice | list[int] | list[bool] | NDArray[Any]"
@@ -65,7 +65,7 @@ class FileBytes:
             If the file was closed.
         """
         if not self._finalizer.alive:
-            raise closed(self.file_path)
+            raise closed_file_error(self.file_path)
         done = 0
         while done < len(buffer):
             count = os.preadv(self._descriptor, [buffer[done:]], offset + done)

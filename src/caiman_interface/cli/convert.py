@@ -27,7 +27,7 @@ _SOURCES = {".hdf5", ".h5", ".mat", ".npz", ".npy", ".mmap", ".tif", ".tiff", ".
 
 
 @dataclass(frozen=True)
-class _Wish:
+class ConvertRequest:
     """What was asked for."""
 
     source: Path
@@ -41,10 +41,12 @@ class _Wish:
 
     @property
     def is_specification(self) -> bool:
+        """Whether the source is a YAML specification rather than a CaImAn file."""
         return self.source.suffix in _SPECIFICATIONS
 
     @property
     def suffix(self) -> str:
+        """Filename extension of the outputs."""
         return _SUFFIX_OF[self.backend]
 
 
@@ -117,7 +119,7 @@ def command(
     options = {name: True for name, wanted in (("stub_test", stub), ("accepted_only", accepted_only)) if wanted}
     _check_output(output, is_folder=source.suffix in _SPECIFICATIONS)
     backend = _choose_backend(output, backend)
-    wish = _Wish(source, output, data_folder_path, metadata, session_start_time, options, overwrite, backend)
+    wish = ConvertRequest(source, output, data_folder_path, metadata, session_start_time, options, overwrite, backend)
     checked = _check(wish)
     _show(checked.findings)
     _refuse_if_wrong(wish, checked.findings, as_json=as_json)
@@ -165,7 +167,7 @@ def _choose_backend(output: Path, asked_for: Backend | None) -> Backend:
     )
 
 
-def _check(wish: _Wish) -> Checked:
+def _check(wish: ConvertRequest) -> Checked:
     """Read what is to be converted, and find what is wrong with it."""
     from caiman_interface.specification.checks import Target, check_file, check_specification
     from caiman_interface.specification.document import Document
@@ -198,7 +200,7 @@ def _check(wish: _Wish) -> Checked:
     return checked
 
 
-def _refuse_if_wrong(wish: _Wish, findings: Sequence[Finding], *, as_json: bool) -> None:
+def _refuse_if_wrong(wish: ConvertRequest, findings: Sequence[Finding], *, as_json: bool) -> None:
     """Convert nothing where anything is wrong; for programs, say what as `validate --json` does."""
     from caiman_interface.specification.findings import count_findings, is_convertible
 
@@ -211,7 +213,7 @@ def _refuse_if_wrong(wish: _Wish, findings: Sequence[Finding], *, as_json: bool)
     raise ValueError(f"Nothing was converted: {wish.source} has {count_findings(findings)}.")
 
 
-def _check_wish(wish: _Wish, checked: Checked) -> None:
+def _check_wish(wish: ConvertRequest, checked: Checked) -> None:
     """Refuse options that do not go with the specification."""
     from caiman_interface.interface import CaimanSegmentationInterface
 
@@ -225,7 +227,7 @@ def _check_wish(wish: _Wish, checked: Checked) -> None:
         raise click.UsageError("--backend zarr is for sessions that state an nwbfile_name.")
 
 
-def _path_of_file(wish: _Wish) -> Path:
+def _path_of_file(wish: ConvertRequest) -> Path:
     is_file = wish.output.suffix in _BACKEND_OF
     return wish.output if is_file else wish.output / f"{wish.source.stem}{wish.suffix}"
 
@@ -237,7 +239,7 @@ def _show(findings: Sequence[Finding]) -> None:
         click.echo(write_finding(finding), err=True)
 
 
-def _show_warnings(wish: _Wish, outcomes: Sequence[Outcome]) -> None:
+def _show_warnings(wish: ConvertRequest, outcomes: Sequence[Outcome]) -> None:
     """Show what was warned of on the way, once the progress bars are gone."""
     for outcome in outcomes:
         session = f"{outcome.session}: " if wish.is_specification else ""
@@ -245,7 +247,7 @@ def _show_warnings(wish: _Wish, outcomes: Sequence[Outcome]) -> None:
             echo_warning(session + text)
 
 
-def _convert(wish: _Wish, checked: Checked, jobs: int) -> list[Outcome]:
+def _convert(wish: ConvertRequest, checked: Checked, jobs: int) -> list[Outcome]:
     """Convert every session; the files of those without a name get theirs at the end."""
     import tempfile
 
@@ -268,7 +270,7 @@ def _convert(wish: _Wish, checked: Checked, jobs: int) -> list[Outcome]:
         return _named(outcomes, Path(unnamed), folder, overwrite=wish.overwrite)
 
 
-def _path_of_session(wish: _Wish, name: str | None, unnamed: Path) -> Path:
+def _path_of_session(wish: ConvertRequest, name: str | None, unnamed: Path) -> Path:
     if not wish.is_specification:
         return _path_of_file(wish)
     return unnamed if name is None else wish.output / f"{name}{wish.suffix}"

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .summary import ArrayFacts, FileSummary, MetricFacts
+    from caiman_interface.caiman_file.summary import ArrayFacts, FileSummary, MetricFacts
 
 _WORDS = {
     "raw": "raw (C + YrA)",
@@ -80,8 +80,7 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
 
 def _describe(path: Path) -> FileSummary | Exception:
     from caiman_interface.caiman_file import CaimanFileError, CaimanResults
-
-    from .summary import describe_file
+    from caiman_interface.caiman_file.summary import describe_file
 
     try:
         with CaimanResults.open(path) as results:

@@ -133,7 +133,7 @@ def _message(error: Exception) -> str:
     help="Print the version and exit.",
 )
 def program() -> None:
-    """Look into the files that CaImAn saves, and take them to NWB.
+    """ComponentStyle into the files that CaImAn saves, and take them to NWB.
 
     \b
     Example:

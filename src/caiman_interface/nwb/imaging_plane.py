@@ -9,7 +9,7 @@ from typing import Any
 from pynwb import NWBFile
 from pynwb.ophys import ImagingPlane, OpticalChannel
 
-from caiman_interface.hosts import add_device
+from caiman_interface._compat.neuroconv import add_device
 
 # What NWB demands and only the experimenter knows: NeuroConv's placeholders, which it and nwbinspector recognise.
 PLANE_PLACEHOLDER: dict[str, Any] = {"excitation_lambda": math.nan, "indicator": "unknown", "location": "unknown"}

@@ -19,7 +19,7 @@ from importlib.metadata import Distribution, EntryPoint, distributions, entry_po
 from types import ModuleType
 from typing import Any, Literal
 
-from caiman_interface.plugins import HOST, warn
+from . import HOST, warn
 
 GROUP = "neuroconv.datainterfaces"
 """The entry-point group that is read."""

@@ -8,7 +8,7 @@ and an error in it must never stop Python or the import of NeuroConv.
 import os
 import sys
 
-from caiman_interface.plugins import HOST, warn
+from . import HOST, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def uninstall() -> None:
 def register_plugins(host: "ModuleType") -> None:
     """Register all plugins with `host`; whatever goes wrong becomes a warning."""
     try:
-        from caiman_interface.plugins import registry
+        from . import registry
 
         registry.register_all(host)
     except Exception as error:  # noqa: BLE001 - no error of a plugin may stop the import of NeuroConv

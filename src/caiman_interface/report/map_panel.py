@@ -13,7 +13,7 @@ from caiman_interface.caiman_file import PixelTable
 
 from .contours import centroids, outlines, project
 from .data import Analysis, ReportData
-from .style import ACCEPTED, DISCARDED, FAINT_INK, NOT_EVALUATED, REJECTED, Look
+from .style import ACCEPTED, DISCARDED, FAINT_INK, NOT_EVALUATED, REJECTED, ComponentStyle
 
 _MANY = 400
 """From so many contours on a vector picture keeps them as one image: it stays small, and opens at once."""
@@ -60,19 +60,19 @@ FROM_THE_FRONT = View((0, 2), ("column", "plane"), along=0)
 FROM_THE_SIDE = View((2, 1), ("plane", "row"), along=1)
 
 
-def kinds(analysis: Analysis) -> list[tuple[Look, NDArray[np.bool_]]]:
+def kinds(analysis: Analysis) -> list[tuple[ComponentStyle, NDArray[np.bool_]]]:
     """Return each kind of components that the result has or could have, with which components are of it."""
     if analysis.accepted is None:
         return [(NOT_EVALUATED, np.ones(analysis.count, dtype=bool))]
     return [(ACCEPTED, analysis.accepted), (REJECTED, ~analysis.accepted)]
 
 
-def look_of(analysis: Analysis, position: int) -> Look:
+def look_of(analysis: Analysis, position: int) -> ComponentStyle:
     """Return how one component is drawn."""
     return next(look for look, members in kinds(analysis) if members[position])
 
 
-def tally(analysis: Analysis) -> list[tuple[Look, int]]:
+def tally(analysis: Analysis) -> list[tuple[ComponentStyle, int]]:
     """Return how many components there are of each kind."""
     counts = [(look, int(np.count_nonzero(members))) for look, members in kinds(analysis)]
     if analysis.evaluation == "selected":
@@ -119,7 +119,7 @@ def contrast(image: NDArray[Any]) -> tuple[float, float]:
     return (float(low), float(high)) if low < high else (float(finite.min()), float(finite.max()) + 1e-12)
 
 
-def _draw_contours(axes: Any, lines: list[list[NDArray[np.float64]]], look: Look) -> None:
+def _draw_contours(axes: Any, lines: list[list[NDArray[np.float64]]], look: ComponentStyle) -> None:
     from matplotlib.collections import LineCollection
 
     segments = [line for component in lines for line in component]

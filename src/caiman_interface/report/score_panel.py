@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .data import ReportData
 from .facts import value_text
 from .map_panel import kinds
-from .style import DISCARDED, FAINT_INK, INK, Look
+from .style import DISCARDED, FAINT_INK, INK, ComponentStyle
 
 _BINS = (12, 40)
 
@@ -76,7 +76,7 @@ def draw_score(axes: Any, data: ReportData, score: Score) -> None:
     _draw_threshold(axes, data, score.reject, row=0, style=(0, (4, 2)))
 
 
-def _groups(data: ReportData, score: Score) -> list[tuple[Look, NDArray[Any]]]:
+def _groups(data: ReportData, score: Score) -> list[tuple[ComponentStyle, NDArray[Any]]]:
     """Return the finite values of each kind of components."""
     analysis = data.analysis
     groups = []

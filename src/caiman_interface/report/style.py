@@ -9,7 +9,7 @@ FAINT_INK = "#6b6b6b"
 RAW_TRACE = "#a3a3a3"
 
 
-class Look(NamedTuple):
+class ComponentStyle(NamedTuple):
     """How one kind of components is drawn.
 
     Attributes
@@ -31,10 +31,10 @@ class Look(NamedTuple):
     hatch: str
 
 
-ACCEPTED = Look("accepted", "#56B4E9", "#0072B2", "solid", "")
-REJECTED = Look("rejected", "#E69F00", "#D55E00", "dashed", "//////")
-NOT_EVALUATED = Look("not evaluated", "#2CCFA0", "#00795A", "solid", "")
-DISCARDED = Look("discarded", "#E0E0E0", "#999999", "dotted", "......")
+ACCEPTED = ComponentStyle("accepted", "#56B4E9", "#0072B2", "solid", "")
+REJECTED = ComponentStyle("rejected", "#E69F00", "#D55E00", "dashed", "//////")
+NOT_EVALUATED = ComponentStyle("not evaluated", "#2CCFA0", "#00795A", "solid", "")
+DISCARDED = ComponentStyle("discarded", "#E0E0E0", "#999999", "dotted", "......")
 
 RC_PARAMS: dict[str, Any] = {
     "font.family": "DejaVu Sans",

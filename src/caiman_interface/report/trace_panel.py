@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .data import ReportData, ShownTrace
 from .map_panel import look_of, round_length
-from .style import FAINT_INK, INK, RAW_TRACE, Look
+from .style import FAINT_INK, INK, RAW_TRACE, ComponentStyle
 
 _ROW_HEIGHT = 0.86
 _LEAST_ROWS = 4
@@ -75,7 +75,7 @@ def _range(trace: ShownTrace) -> tuple[float, float]:
     return (low, high) if low < high else (low - 0.5, low + 0.5)
 
 
-def _label_row(axes: Any, data: ReportData, trace: ShownTrace, look: Look, bottom: float) -> None:
+def _label_row(axes: Any, data: ReportData, trace: ShownTrace, look: ComponentStyle, bottom: float) -> None:
     analysis = data.analysis
     middle = bottom + 0.3 * _ROW_HEIGHT
     side = axes.get_yaxis_transform()

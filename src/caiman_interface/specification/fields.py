@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from caiman_interface.schemas.metadata import ImagingPlaneEntry, OpticalChannelEntry, PlaneSegmentationEntry
+from caiman_interface.metadata.models import ImagingPlaneEntry, OpticalChannelEntry, PlaneSegmentationEntry
 
 from .document import KeyPath
 

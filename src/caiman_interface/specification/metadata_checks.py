@@ -16,7 +16,7 @@ from caiman_interface.interface import CaimanSegmentationInterface
 from .document import KeyPath, get_value
 from .fields import with_help
 from .problems import Problem, describe_schema_error, model_problems, near_matches, schema_problems, show_value
-from .sessions import MetadataSource, lists_are_no_news
+from .sessions import MetadataSource, suppress_list_format_warning
 
 _GENERAL_BLOCKS = ("NWBFile", "Subject")
 _DATES = (("NWBFile", "session_start_time"), ("Subject", "date_of_birth"))
@@ -164,7 +164,7 @@ def _appended(path: KeyPath, stated: list[Any], merged: Any) -> Problem:
 def _caiman_problems(metadata: Mapping[str, Any], interface: CaimanSegmentationInterface) -> Iterator[Problem]:
     """Yield what our own models say, whose messages are better than those of schemas."""
     try:
-        with lists_are_no_news():
+        with suppress_list_format_warning():
             interface.validate_metadata(dict(metadata))
     except ModelError as error:
         yield from model_problems(error)
@@ -177,7 +177,7 @@ def _caiman_problems(metadata: Mapping[str, Any], interface: CaimanSegmentationI
 def _host_problems(metadata: Mapping[str, Any], converter: Any) -> Iterator[Problem]:
     """Yield what NeuroConv's own check says: one problem, whatever it is about."""
     try:
-        with lists_are_no_news():
+        with suppress_list_format_warning():
             converter.validate_metadata(metadata)
     except SchemaError as error:
         yield from describe_schema_error(error)

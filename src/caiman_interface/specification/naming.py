@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from caiman_interface.hosts import name_for_dandi
+from caiman_interface._compat.dandi import name_for_dandi
 
 
 def name_files(paths: Sequence[Path], folder: Path, *, overwrite: bool) -> list[Path]:

@@ -18,11 +18,11 @@ from pynwb import NWBFile
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
 from caiman_interface.interface import CaimanSegmentationInterface
-from caiman_interface.nwb.file import FastNWBConverter
 from caiman_interface.nwb.vocabulary import metadata_of
+from caiman_interface.writer.file import FastNWBConverter
 
 from .document import get_value
-from .sessions import Session, lists_are_no_news
+from .sessions import Session, suppress_list_format_warning
 
 Backend = Literal["hdf5", "zarr"]
 
@@ -202,7 +202,7 @@ class _Converter(FastNWBConverter):
 
 def _convert(conversion: Conversion, listener: Listener | None) -> tuple[Contents, list[str]]:
     session = conversion.session
-    with lists_are_no_news():
+    with suppress_list_format_warning():
         converter = session.make_converter(_Converter)
         metadata = session.merge_metadata(converter)
         options = session.resolve_options(converter.data_interface_objects)
@@ -210,7 +210,7 @@ def _convert(conversion: Conversion, listener: Listener | None) -> tuple[Content
             known = interface.get_conversion_options_schema().get("properties", {})
             options[name].update({key: value for key, value in conversion.options.items() if key in known})
         converter.tables = tuple(_tables(converter, metadata, options))
-        converter.listener = _seldom(listener, session.number) if listener is not None else None
+        converter.listener = throttled(listener, session.number) if listener is not None else None
         converter.run_conversion(
             nwbfile_path=str(conversion.path),
             metadata=metadata,
@@ -234,7 +234,7 @@ def _notes(converter: Any, options: Mapping[str, Mapping[str, Any]]) -> Iterator
                 )
 
 
-def _seldom(listener: Listener, number: int) -> Callable[[int, int, int], None]:
+def throttled(listener: Listener, number: int) -> Callable[[int, int, int], None]:
     """Return a listener that passes on the first and the last report, and some between."""
     last = 0.0
 

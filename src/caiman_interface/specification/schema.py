@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from caiman_interface.hosts import specification_schemas
-from caiman_interface.schemas import CaimanConversionOptions, CaimanSourceData, ophys_metadata_schema
+from caiman_interface._compat.neuroconv import specification_schemas
+from caiman_interface.metadata import CaimanConversionOptions, CaimanSourceData, ophys_metadata_schema
 
 from .fields import help_for, with_help
 from .sessions import known_interfaces

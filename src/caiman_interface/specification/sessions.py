@@ -13,9 +13,9 @@ from typing import Any
 from neuroconv import datainterfaces
 from neuroconv.utils import dict_deep_update
 
-from caiman_interface.hosts import resolve_conversion_options
+from caiman_interface._compat.neuroconv import resolve_conversion_options
 from caiman_interface.interface import CaimanSegmentationInterface
-from caiman_interface.nwb.file import FastNWBConverter
+from caiman_interface.writer.file import FastNWBConverter
 
 from .document import KeyPath
 
@@ -176,7 +176,7 @@ def known_interfaces() -> dict[str, type]:
 
 
 @contextmanager
-def lists_are_no_news() -> Iterator[None]:
+def suppress_list_format_warning() -> Iterator[None]:
     """Keep back NeuroConv's advice against metadata in lists: its schema of specifications admits nothing else."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*old list-based format", category=FutureWarning)

@@ -9,7 +9,7 @@ from typing import Any
 
 from referencing import Registry, Resource
 
-from caiman_interface.hosts import specification_schemas
+from caiman_interface._compat.neuroconv import specification_schemas
 
 from .document import Document, KeyPath, get_value, write_path
 from .findings import Finding

@@ -17,7 +17,7 @@ from .document import KeyPath, get_value
 from .findings import Finding
 from .places import Places
 from .problems import Problem, near_matches
-from .sessions import Session, lists_are_no_news
+from .sessions import Session, suppress_list_format_warning
 
 Names = Mapping[str, "frozenset[str] | None"]
 """Names or keys that are in use, each with those of its traces or images; None where any may be."""
@@ -65,7 +65,7 @@ def names_in_use(converter: Any, metadata: Mapping[str, Any]) -> InUse:
     ours = [interface for interface in interfaces if isinstance(interface, CaimanSegmentationInterface)]
     if not ours:
         return {}  # how other interfaces take up their metadata is theirs to say
-    with lists_are_no_news():
+    with suppress_list_format_warning():
         stated = [converter.get_metadata(), *(one.get_metadata(use_new_metadata_format=True) for one in ours)]
     keys = {str(key) for one in interfaces if (key := getattr(one, "metadata_key", None)) is not None}
     planes = {*keys, *_values_of("imaging_plane", metadata), *_values_of("imaging_plane_metadata_key", metadata)}

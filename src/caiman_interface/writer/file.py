@@ -20,10 +20,11 @@ from neuroconv.tools.nwb_helpers import (
 )
 from pynwb import NWBHDF5IO, NWBFile
 
-from caiman_interface.hosts import WriteStep, forget_source, hdf5_io, new_file_io
+from caiman_interface._compat.hdmf import forget_source, hdf5_io
+from caiman_interface._compat.neuroconv import WriteStep, new_file_io
 
-from ._deferral import allocated, data_restored, defer, hide_data, wrapped_places
 from .chunk_writer import ChunkWriter, Progress, available_threads
+from .deferral import allocated, data_restored, defer, hide_data, wrapped_places
 
 __all__ = ["FastNWBConverter", "FastWriteMixin", "Progress", "write_nwbfile"]
 

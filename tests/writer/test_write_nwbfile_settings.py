@@ -29,7 +29,7 @@ from pynwb.base import Images
 from pynwb.image import GrayscaleImage
 from roiextractors.testing import generate_dummy_imaging_extractor
 
-from caiman_interface.nwb.file import write_nwbfile
+from caiman_interface.writer.file import write_nwbfile
 
 SERIES = "acquisition/Series/data"
 VALUES = np.random.default_rng(0).integers(0, 50, (3000, 40))

@@ -12,18 +12,25 @@ from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
 from caiman_interface.caiman_file import CaimanResults, Components, Footprints, Trace
 from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS, STORED_TRACES
+from caiman_interface.nwb.images import plane_images
+from caiman_interface.nwb.masks import ImageMasks
+from caiman_interface.nwb.parameters import parameter_rows, parameters_name, read_rows
+from caiman_interface.nwb.ring_model import ring_model_columns, ring_model_name
+from caiman_interface.nwb.segmentation import Column, component_columns, computed_columns
+from caiman_interface.nwb.shifts import shifts_name
+from caiman_interface.nwb.vocabulary import (
+    BACKGROUND_KEY_ENDING,
+    COLUMNS,
+    DISCARDED_KEY_ENDING,
+    IMAGES,
+    TRACES,
+    metadata_of,
+)
+from caiman_interface.nwb.written import WrittenAnalysis, opened, picked
 
 from .comparison import difference, mask_difference, text_difference
-from .images import plane_images
 from .inventory import Member, members, reason_not_stored
-from .masks import ImageMasks
-from .parameters import parameter_rows, parameters_name, read_rows
-from .ring_model import ring_model_columns, ring_model_name
-from .segmentation import Column, component_columns, computed_columns
-from .shifts import shifts_name
-from .verification_report import Finding, Outcome, VerificationReport
-from .vocabulary import BACKGROUND_KEY_ENDING, COLUMNS, DISCARDED_KEY_ENDING, IMAGES, TRACES, metadata_of
-from .written import WrittenAnalysis, opened, picked
+from .report import Finding, Outcome, VerificationReport
 
 __all__ = ["Finding", "VerificationReport", "verify"]
 

@@ -1,7 +1,4 @@
-"""What differs between the versions of the hosts, and their private names: nowhere else are these used.
-
-The hosts are NeuroConv (0.9.3 and 0.10.x), roiextractors (0.8.1 and 0.10.x), hdmf and pynwb.
-"""
+"""NeuroConv 0.9.3 and 0.10: private names and differences between versions."""
 
 from __future__ import annotations
 
@@ -10,71 +7,15 @@ import json
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import h5py
 from hdmf.backends.io import HDMFIO
-from hdmf.container import Data
 from neuroconv import NWBConverter
 from neuroconv.tools.hdmf import SliceableDataChunkIterator
 from neuroconv.tools.nwb_helpers import BACKEND_NWB_IO
-from numpy.typing import NDArray
-from pynwb import NWBHDF5IO, NWBFile
+from pynwb import NWBFile
 from pynwb.device import Device, DeviceModel
-from roiextractors import SegmentationExtractor
-
-# roiextractors keeps the containers of its contract private ("TODO make public once API stabilizes").
-from roiextractors.segmentationextractor import _PropertyInfo as PropertyInfo
-from roiextractors.segmentationextractor import _ROIMasks as RoiMasks
-
-RoiId: TypeAlias = "int | str"
-
-__all__ = [
-    "HostExtractor",
-    "PropertyInfo",
-    "RoiId",
-    "RoiMasks",
-    "WriteStep",
-    "add_device",
-    "forget_source",
-    "hdf5_io",
-    "name_for_dandi",
-    "new_file_io",
-    "read_block",
-    "resolve_conversion_options",
-    "set_dataset",
-    "slices_its_data",
-    "speaks_dictionaries",
-    "specification_schemas",
-    "takes_the_first_listed_table",
-]
-
-
-def _public(private: str) -> property:
-    return property(attrgetter(private), lambda self, value: setattr(self, private, value))
-
-
-class HostExtractor(SegmentationExtractor):  # type: ignore[misc]  # roiextractors is untyped
-    """roiextractors' base class, with public names for the private attributes that a subclass has to set."""
-
-    host_rate = _public("_sampling_frequency")
-    host_planes = _public("_num_planes")
-    host_properties = _public("_properties")
-    host_times = _public("_times")
-
-    @abstractmethod
-    def make_roi_masks(self) -> RoiMasks:
-        """Make what roiextractors' own views and NeuroConv's own writer look at."""
-
-    @property
-    def _roi_masks(self) -> RoiMasks:
-        return self.make_roi_masks()
-
-    @_roi_masks.setter
-    def _roi_masks(self, value: None) -> None:
-        """Accept the None that the constructor assigns."""
 
 
 class WriteStep(ABC):
@@ -108,45 +49,12 @@ class WriteStep(ABC):
         self.write(nwbfile, nwbfile_path, backend=backend, backend_configuration=backend_configuration)
 
 
-def read_block(iterator: Any, selection: tuple[slice, ...]) -> NDArray[Any]:
-    """Read a block through hdmf's `GenericDataChunkIterator`: the method that its subclasses implement."""
-    block: NDArray[Any] = iterator._get_data(selection)  # noqa: SLF001
-    return block
-
-
 def slices_its_data(iterator: Any) -> bool:
     """Whether an iterator reads a block by slicing its public attribute `data`, and does nothing else."""
     return (
         isinstance(iterator, SliceableDataChunkIterator)
         and type(iterator)._get_data is SliceableDataChunkIterator._get_data  # noqa: SLF001
     )
-
-
-def set_dataset(container: Any, field: str, values: Any) -> None:
-    """Put other data into an object of an NWB file; the public setters refuse to do so twice."""
-    if not isinstance(container, Data):
-        container.fields[field] = values
-        return
-    container.transform(lambda _: values)
-    if container.data is not values:  # before pynwb 4, NWBData kept its data in an attribute of its own
-        container._NWBData__data = values  # noqa: SLF001
-
-
-def forget_source(container: Any, source: str) -> None:
-    """Have the objects of an NWB file forget that they were written to `source`."""
-    for child in (container, *container.all_children()):
-        if child.container_source == source:
-            child._AbstractContainer__container_source = None  # noqa: SLF001
-
-
-def hdf5_io(file: h5py.File) -> NWBHDF5IO:
-    """Have pynwb write to a new file that is open already.
-
-    Before pynwb 4 it warned that the path, of which there is none, does not end in ".nwb".
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The file path provided: None", UserWarning)
-        return NWBHDF5IO(file=file, mode="w")
 
 
 def new_file_io(path: Path, backend: str) -> HDMFIO:
@@ -204,17 +112,17 @@ def _add_plain_device(nwbfile: NWBFile, device: Mapping[str, Any], model: Mappin
     return nwbfile.devices[device["name"]]
 
 
-def speaks_dictionaries() -> bool:
+def uses_dict_metadata() -> bool:
     """Tell whether the host's ``get_metadata`` gives dictionary-based metadata (NeuroConv 0.10) or lists (0.9)."""
     return "use_new_metadata_format" in inspect.signature(NWBConverter.get_metadata).parameters
 
 
-def takes_the_first_listed_table() -> bool:
+def uses_first_listed_table() -> bool:
     """Tell whether the host's own segmentation interfaces take the first table of ROIs in lists for theirs.
 
     NeuroConv 0.10 does; 0.9 looks for the table of its default name.
     """
-    return speaks_dictionaries()
+    return uses_dict_metadata()
 
 
 def resolve_conversion_options(
@@ -247,25 +155,3 @@ def specification_schemas() -> tuple[dict[str, Any], dict[str, Any]]:
     names = ("yaml_conversion_specification_schema.json", "metadata_schema.json")
     specification, metadata = (json.loads((folder / name).read_text(encoding="utf-8")) for name in names)
     return specification, metadata
-
-
-def name_for_dandi(paths: list[Path]) -> list[str]:
-    """Return the names that NeuroConv gives to NWB files for which a specification states none.
-
-    Raises
-    ------
-    ImportError
-        If the package `dandi` is not installed.
-    ValueError
-        If the metadata in the files is not enough for a name.
-    """
-    from dandi.organize import create_unique_filenames_from_metadata
-    from dandi.pynwb_utils import _get_pynwb_metadata
-
-    records = [{**_get_pynwb_metadata(path=path), "path": path} for path in paths]
-    named = create_unique_filenames_from_metadata(metadata=records)
-    names = [str(record["dandi_filename"]) for record in named]
-    if ".nwb" in names:
-        message = "subject_id and session_id are missing, of which the name would be made"
-        raise ValueError(message)
-    return names

@@ -14,7 +14,7 @@ from neuroconv.tools.nwb_helpers import get_default_backend_configuration
 from nwbfiles import contents, empty_file
 from pynwb import NWBFile, TimeSeries, read_nwb
 
-from caiman_interface.nwb.file import FastNWBConverter, FastWriteMixin
+from caiman_interface.writer.file import FastNWBConverter, FastWriteMixin
 
 
 class SeriesInterface(BaseDataInterface):  # type: ignore[misc]

@@ -30,7 +30,7 @@ from nwbfiles import (
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from roiextractors.testing import generate_dummy_imaging_extractor
 
-from caiman_interface.nwb.file import write_nwbfile
+from caiman_interface.writer.file import write_nwbfile
 
 SERIES = "acquisition/Series/data"
 

@@ -1,6 +1,6 @@
 """What the interface accepts: pydantic models of source data, metadata and conversion options."""
 
-from .metadata import checked_metadata, ophys_metadata_schema
+from .models import checked_metadata, ophys_metadata_schema
 from .options import CaimanConversionOptions
 from .source import CaimanSourceData
 

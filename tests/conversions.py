@@ -20,7 +20,7 @@ from scipy import sparse
 
 from caiman_interface import CaimanSegmentationInterface
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parent / "data"
 KEY = "caiman_segmentation"
 START = datetime(2024, 5, 2, 10, 30, tzinfo=timezone.utc)
 

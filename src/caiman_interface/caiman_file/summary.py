@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from caiman_interface.caiman_file import CaimanResults, Components
-from caiman_interface.caiman_file.components import DFF_TRACES, FITS, METRICS, STORED_TRACES
-from caiman_interface.caiman_file.encoding import is_absent, is_sparse
-from caiman_interface.caiman_file.parameters import is_cut_file_name
+from . import CaimanResults, Components
+from .components import DFF_TRACES, FITS, METRICS, STORED_TRACES
+from .encoding import is_absent, is_sparse
+from .parameters import is_cut_file_name
 
 _FRAME_SHAPE_PLACES = ("dims", "estimates/dims", "params/data/dims")
 

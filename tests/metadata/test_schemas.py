@@ -22,9 +22,9 @@ from pydantic import ValidationError
 from pynwb.testing.mock.file import mock_NWBFile
 
 from caiman_interface import CaimanSegmentationInterface
-from caiman_interface.schemas import CaimanConversionOptions, CaimanSourceData, checked_metadata, ophys_metadata_schema
+from caiman_interface.metadata import CaimanConversionOptions, CaimanSourceData, checked_metadata, ophys_metadata_schema
 
-FILE = Path(__file__).parent / "data" / "sim2p_full.hdf5"
+FILE = Path(__file__).parents[1] / "data" / "sim2p_full.hdf5"
 KEY = "caiman_segmentation"
 DICTIONARIES = {"use_new_metadata_format": True}
 STATED_DEFAULTS = {  # where our default is not the host's: what CaImAn saved is written, and compactly

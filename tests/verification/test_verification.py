@@ -17,9 +17,9 @@ import zarr
 from pynwb import NWBHDF5IO, NWBFile
 
 from caiman_interface import CaimanFileError, CaimanSegmentationInterface, verify
-from caiman_interface.nwb.comparison import difference
-from caiman_interface.nwb.inventory import UNKNOWN
-from caiman_interface.nwb.verification import VerificationReport
+from caiman_interface.verification.comparison import difference
+from caiman_interface.verification.inventory import UNKNOWN
+from caiman_interface.verification.verify import VerificationReport
 
 OPHYS = "processing/ophys"
 START = datetime(2024, 5, 2, tzinfo=timezone.utc)

@@ -8,13 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .metadata import (
-    ImagingPlaneEntry,
-    PlaneSegmentationEntry,
-    RoiResponseEntry,
-    SegmentationImageEntry,
-    entry_schema,
-)
+from .models import ImagingPlaneEntry, PlaneSegmentationEntry, RoiResponseEntry, SegmentationImageEntry, entry_schema
 
 # The tables of ROIs, and the traces and images of each, for which NeuroConv's own schema has a place.
 _TABLES = "^(?!(name|description)$)[a-zA-Z0-9]+$"

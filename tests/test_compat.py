@@ -34,14 +34,14 @@ from caiman_interface import (
     FastNWBConverter,
     write_nwbfile,
 )
-from caiman_interface.hosts import add_device, speaks_dictionaries
-from caiman_interface.nwb.file import FastWriteMixin
+from caiman_interface._compat.neuroconv import add_device, uses_dict_metadata
 from caiman_interface.plugins import registry
+from caiman_interface.writer.file import FastWriteMixin
 from nwb_contents import assert_same_contents
 
 FILE = Path(__file__).parent / "data" / "sim2p_full.hdf5"
 START = datetime(2024, 5, 2, 10, 30, tzinfo=timezone.utc)
-SPEAKS_LISTS = not speaks_dictionaries()
+SPEAKS_LISTS = not uses_dict_metadata()
 PACKAGE = Path(caiman_interface.__file__).parent
 HOSTS = ("neuroconv", "roiextractors", "hdmf", "hdmf_zarr", "pynwb", "dandi", "nwbinspector")
 
@@ -67,7 +67,7 @@ def test_private_names_of_the_hosts_are_imported_in_one_module() -> None:
     found = {
         f"{path.relative_to(PACKAGE)}: {module} {name}"
         for path in PACKAGE.rglob("*.py")
-        if path.name != "hosts.py"
+        if path.parent.name != "_compat"
         for module, name in imports(path)
         if module.split(".")[0] in HOSTS and any(part.startswith("_") for part in [*module.split("."), name])
     }
@@ -105,7 +105,7 @@ def private_names_of_hosts(our_class: type) -> set[str]:
 
 
 def test_private_attributes_of_the_hosts_are_used_in_one_module() -> None:
-    modules = [path for path in PACKAGE.rglob("*.py") if path.name != "hosts.py"]
+    modules = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "_compat"]
     our_own = set().union(*map(defined, modules))
     assert {path.name: attributes(path) - our_own for path in modules if attributes(path) - our_own} == {}
 
@@ -120,11 +120,11 @@ def test_our_subclasses_share_no_private_name_with_the_hosts_classes(our_class) 
 
 def test_no_other_module_asks_for_versions_of_the_hosts() -> None:
     asking = {
-        str(path.relative_to(PACKAGE))
+        path.parent.name
         for path in PACKAGE.rglob("*.py")
         if any(module.split(".")[0] == "packaging" for module, _ in imports(path))
     }
-    assert asking <= {"hosts.py"}
+    assert asking <= {"_compat"}
 
 
 # Devices
@@ -296,7 +296,7 @@ def test_the_registered_class_goes_into_pipes_converters_and_pickles(tmp_path) -
 
 def test_hosts_leaves_the_list_of_data_interfaces_alone(tmp_path) -> None:
     """It is imported in the middle of the registration too, which starts when that list is imported."""
-    code = "import caiman_interface.hosts, sys; print('neuroconv.datainterfaces' in sys.modules)"
+    code = "import caiman_interface._compat.neuroconv, sys; print('neuroconv.datainterfaces' in sys.modules)"
     assert run([sys.executable, "-c", code], tmp_path).stdout == "False\n"
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nwbfiles import file_with
 from pynwb import NWBFile, read_nwb
 
-from caiman_interface.nwb.file import write_nwbfile
+from caiman_interface.writer.file import write_nwbfile
 
 
 class Failing:

@@ -85,14 +85,14 @@ def renamed_containers(metadata: Mapping[str, Any]) -> dict[str, str]:
     return {block: name for block, name in names.items() if isinstance(name, str) and name != block}
 
 
-def takes_anothers_place(metadata: Mapping[str, Any], stated: Mapping[str, Any]) -> bool:
+def shadows_other_segmentation(metadata: Mapping[str, Any], stated: Mapping[str, Any]) -> bool:
     """Tell whether lists have a table of ROIs that the caller states before the one that NeuroConv's interfaces do.
 
     Examples
     --------
     >>> tables = [{"name": "PlaneSegmentation_ours"}, {"name": "PlaneSegmentation"}]
     >>> stated = {"Ophys": {"PlaneSegmentations": {"ours": {"name": "PlaneSegmentation_ours"}}}}
-    >>> takes_anothers_place({"Ophys": {"ImageSegmentation": {"plane_segmentations": tables}}}, stated)
+    >>> shadows_other_segmentation({"Ophys": {"ImageSegmentation": {"plane_segmentations": tables}}}, stated)
     True
     """
     ours = set(_names(_blocks(stated)["PlaneSegmentations"]).values())
@@ -149,7 +149,7 @@ def to_dictionaries(
         if isinstance(images, Mapping) and keys["PlaneSegmentations"].get(table, table) == table
     }
     _drop_boilerplate(in_lists, ours)
-    _let_dff_have_a_name_of_its_own(in_lists["RoiResponses"], ours["RoiResponses"])
+    _drop_duplicate_dff_name(in_lists["RoiResponses"], ours["RoiResponses"])
     unknown = _unknown_fields(placeholders, keys["Devices"])
     merged = {
         block: _merged(in_lists[block], in_dictionaries[block], ours[block], unknown.get(block, {}), depth)
@@ -432,7 +432,7 @@ def _drop_boilerplate(in_lists: dict[str, dict[str, Any]], ours: Mapping[str, Ma
                 in_lists[block][table] = wanted
 
 
-def _let_dff_have_a_name_of_its_own(responses: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
+def _drop_duplicate_dff_name(responses: Mapping[str, Any], ours: Mapping[str, Any]) -> None:
     """Take away the name of the trace of ΔF/F where another trace of its table has it.
 
     NeuroConv's lists name it like the raw trace, since it stands in a container of its own there.

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from pynwb import NWBHDF5IO, NWBFile
 from pynwb.ophys import PlaneSegmentation
 
-from caiman_interface.hosts import set_dataset
+from caiman_interface._compat.hdmf import set_dataset
 
-from ._block_sources import ArraySource, IteratorSource, RowsSource
+from .block_sources import ArraySource, IteratorSource, RowsSource
 from .chunk_writer import BlockSource, Shape
 
 Place: TypeAlias = tuple[str, str]  # the id of an object and the name of its attribute

@@ -21,8 +21,8 @@ from pynwb import NWBFile
 from pynwb.testing.mock.file import mock_NWBFile
 
 from caiman_interface import CaimanSegmentationInterface
-from caiman_interface.hosts import speaks_dictionaries
-from caiman_interface.schemas.list_format import (
+from caiman_interface._compat.neuroconv import uses_dict_metadata
+from caiman_interface.metadata.list_format import (
     Placeholders,
     renamed_containers,
     to_dictionaries,
@@ -552,7 +552,7 @@ def interface(caiman_files: dict[str, Path]) -> Iterator[CaimanSegmentationInter
 def hosts_lists(caiman_files: dict[str, Path]) -> dict[str, Any]:
     """NeuroConv's own example of list-based metadata: what its own CaImAn interface gives."""
     host = HostsOwn(file_path=str(caiman_files["sim2p_full"]))
-    options = {"use_new_metadata_format": False} if speaks_dictionaries() else {}
+    options = {"use_new_metadata_format": False} if uses_dict_metadata() else {}
     metadata: dict[str, Any] = host.get_metadata(**options).to_dict()
     assert isinstance(metadata["Ophys"]["ImagingPlane"], list)
     return metadata
@@ -611,7 +611,7 @@ def test_both_formats_give_the_same_file(name, key, caiman_files):
 
 
 def test_the_format_follows_the_host(interface):
-    assert uses_lists(interface.get_metadata()) is not speaks_dictionaries()
+    assert uses_lists(interface.get_metadata()) is not uses_dict_metadata()
 
 
 def test_edits_in_one_format_and_in_the_other_give_the_same_file(interface):

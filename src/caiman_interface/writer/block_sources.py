@@ -11,7 +11,8 @@ import numpy as np
 from hdmf.data_utils import GenericDataChunkIterator
 from numpy.typing import NDArray
 
-from caiman_interface.hosts import read_block, slices_its_data
+from caiman_interface._compat.hdmf import read_block
+from caiman_interface._compat.neuroconv import slices_its_data
 
 from .chunk_writer import Selection, Shape, grown, shrunk
 

@@ -1,0 +1,1 @@
+"""Version differences and private names of other packages, one module per package."""

@@ -1,0 +1,1 @@
+"""Parallel, atomic writing of any in-memory NWB file; knows nothing of CaImAn."""
