@@ -237,7 +237,7 @@ def test_ctrl_c_ends_the_write_at_once_and_leaves_nothing(tmp_path: Path, *, par
         import numpy as np
         from neuroconv.tools.hdmf import SliceableDataChunkIterator
         from nwbfiles import file_with
-        from caiman_interface.nwb.file import write_nwbfile
+        from caiman_interface.writer.file import write_nwbfile
 
         # Tests that a shell started in the background inherit that the signal is ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
