@@ -14,6 +14,7 @@ from pynwb import NWBFile
 from ._compat.neuroconv import uses_dict_metadata, uses_first_listed_table
 from .extractor import CaimanSegmentationExtractor
 from .metadata import CaimanConversionOptions, CaimanSourceData, checked_metadata, ophys_metadata_schema
+from .metadata.from_results import metadata_of
 from .metadata.list_form import list_metadata_schema
 from .metadata.list_format import (
     Placeholders,
@@ -24,11 +25,11 @@ from .metadata.list_format import (
     uses_lists,
 )
 from .metadata.models import mergeable_schema
+from .metadata.vocabulary import DEFAULT_METADATA_KEY
 from .nwb.content import Selection, add_results
 from .nwb.imaging_plane import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
 from .nwb.responses import Timing
 from .nwb.segmentation import Column
-from .nwb.vocabulary import DEFAULT_METADATA_KEY, metadata_of
 from .writer.file import FastWriteMixin
 
 _PLACEHOLDERS = Placeholders(plane=PLANE_PLACEHOLDER, channel=CHANNEL_PLACEHOLDER, device=DEVICE_PLACEHOLDER)

@@ -244,7 +244,7 @@ def test_several_files_stand_apart(run, caiman_files):
 
 def test_the_sides_of_a_pixel_are_those_of_the_imaging_plane(run, caiman_files):
     """The width goes with the columns: x, the first of NWB's grid_spacing."""
-    from caiman_interface.nwb.vocabulary import metadata_of
+    from caiman_interface.metadata.from_results import metadata_of
 
     path = caiman_files["sim2p_full"]
     with CaimanResults.open(path) as results:

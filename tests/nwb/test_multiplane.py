@@ -13,7 +13,7 @@ from neuroconv import ConverterPipe
 from pynwb import NWBFile
 
 from caiman_interface import CaimanSegmentationInterface, FastNWBConverter, verify
-from caiman_interface.nwb.vocabulary import name_ending
+from caiman_interface.metadata.vocabulary import name_ending
 
 START = datetime(2024, 5, 2, 10, 30, tzinfo=timezone.utc)
 Reader = Callable[[Path], Any]

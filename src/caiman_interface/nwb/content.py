@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from pynwb import NWBFile
 
 from caiman_interface.caiman_file import CaimanResults, Trace
+from caiman_interface.metadata.from_results import metadata_of
+from caiman_interface.metadata.vocabulary import BACKGROUND, COMPONENTS, DISCARDED, name_ending
 
 from .images import CONTAINER as IMAGES_CONTAINER
 from .images import add_images, plane_images
@@ -25,15 +27,6 @@ from .ring_model import add_ring_model, ring_model_name
 from .segmentation import CONTAINER as TABLES_CONTAINER
 from .segmentation import Column, MaskType, add_table, component_columns, computed_columns
 from .shifts import add_shifts, shifts_name
-from .vocabulary import (
-    BACKGROUND,
-    BACKGROUND_KEY_ENDING,
-    COMPONENTS,
-    DISCARDED,
-    DISCARDED_KEY_ENDING,
-    metadata_of,
-    name_ending,
-)
 
 
 @dataclass(frozen=True)
@@ -175,7 +168,7 @@ class _Writer:
             return
         trace = self._results.background_trace
         yield self._rois(
-            self._key + BACKGROUND_KEY_ENDING,
+            self._key + BACKGROUND.key_ending,
             footprints=footprints.select(chosen),
             row_ids=chosen,
             text=BACKGROUND,
@@ -192,7 +185,7 @@ class _Writer:
             return
         everything = np.arange(discarded.count)
         yield self._rois(
-            self._key + DISCARDED_KEY_ENDING,
+            self._key + DISCARDED.key_ending,
             footprints=discarded.footprints,
             row_ids=everything,
             text=DISCARDED,

@@ -13,9 +13,10 @@ from pynwb.core import ElementIdentifiers, VectorData
 from pynwb.ophys import ImageSegmentation, ImagingPlane, PlaneSegmentation
 
 from caiman_interface.caiman_file import CaimanResults, Components, Footprints
+from caiman_interface.metadata.vocabulary import RoiTable
 
 from .masks import dense_mask_columns, sparse_is_smaller, sparse_mask_columns
-from .vocabulary import COLUMNS, OPHYS_MODULE, RoiText
+from .vocabulary import COLUMNS, OPHYS_MODULE
 
 MaskType = Literal["image", "pixel", "voxel"]
 
@@ -43,7 +44,7 @@ def add_table(
     imaging_plane: ImagingPlane,
     footprints: Footprints,
     row_ids: NDArray[np.intp],
-    text: RoiText,
+    text: RoiTable,
     columns: Mapping[str, Column],
     mask_type: MaskType | None,
 ) -> PlaneSegmentation:
@@ -61,7 +62,7 @@ def add_table(
         Their masks.
     row_ids : array of int
         Number of each ROI.
-    text : RoiText
+    text : RoiTable
         What is said of them.
     columns : mapping
         Further columns by name.

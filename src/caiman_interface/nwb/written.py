@@ -15,9 +15,11 @@ from pynwb.base import Images
 from pynwb.core import DynamicTable
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
+from caiman_interface.metadata.vocabulary import DEFAULT_METADATA_KEY, name_ending
+
 from .images import CONTAINER as IMAGES_CONTAINER
 from .parameters import column_called_name, parameters_name
-from .vocabulary import DEFAULT_METADATA_KEY, OPHYS_MODULE, name_ending
+from .vocabulary import OPHYS_MODULE
 
 _Object = TypeVar("_Object")
 

@@ -18,7 +18,7 @@ from pynwb import NWBFile
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
 from caiman_interface.interface import CaimanSegmentationInterface
-from caiman_interface.nwb.vocabulary import metadata_of
+from caiman_interface.metadata.from_results import metadata_of
 from caiman_interface.writer.file import FastNWBConverter
 
 from .document import get_value

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from caiman_interface.caiman_file import CaimanResults
-from caiman_interface.nwb.vocabulary import DEFAULT_METADATA_KEY, metadata_of
+from caiman_interface.metadata.from_results import metadata_of
+from caiman_interface.metadata.vocabulary import DEFAULT_METADATA_KEY
 
 from .document import KeyPath
 from .fields import help_for, write_example

@@ -15,7 +15,7 @@ from pydantic import ValidationError as ModelError
 from caiman_interface.caiman_file import CaimanFileError
 from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.metadata import CaimanConversionOptions
-from caiman_interface.nwb.vocabulary import metadata_of
+from caiman_interface.metadata.from_results import metadata_of
 
 from .document import KeyPath, get_value
 from .fields import help_for, write_example

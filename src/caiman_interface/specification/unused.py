@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from caiman_interface.interface import CaimanSegmentationInterface
+from caiman_interface.metadata.vocabulary import IMAGES, ROI_TABLES, TRACES
 from caiman_interface.nwb.imaging_plane import DEVICE_PLACEHOLDER
-from caiman_interface.nwb.vocabulary import BACKGROUND_KEY_ENDING, DISCARDED_KEY_ENDING, IMAGES, TRACES
 
 from .document import KeyPath, get_value
 from .findings import Finding
@@ -137,7 +137,7 @@ def _unused(values: Mapping[str, Any], in_use: InUse) -> Iterator[Problem]:
 def _unused_entry(path: KeyPath, name: str, names: Iterable[str], block: KeyPath) -> Problem:
     known = sorted({*names} - _NAMES_BY_DEFAULT)
     near = near_matches(name, known, likeness=_LIKENESS)
-    if any(str(name) == key + ending for key in known for ending in (BACKGROUND_KEY_ENDING, DISCARDED_KEY_ENDING)):
+    if any(str(name) == key + table.key_ending for key in known for table in ROI_TABLES[1:]):
         remedy = "Take it out: the CaImAn file has nothing that is described there."
     elif near:
         remedy = _guess(near)

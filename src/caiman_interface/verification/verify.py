@@ -12,20 +12,15 @@ from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
 from caiman_interface.caiman_file import CaimanResults, Components, Footprints, Trace
 from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS, STORED_TRACES
+from caiman_interface.metadata.from_results import metadata_of
+from caiman_interface.metadata.vocabulary import BACKGROUND, DISCARDED, IMAGES, TRACES
 from caiman_interface.nwb.images import plane_images
 from caiman_interface.nwb.masks import ImageMasks
 from caiman_interface.nwb.parameters import parameter_rows, parameters_name, read_rows
 from caiman_interface.nwb.ring_model import ring_model_columns, ring_model_name
 from caiman_interface.nwb.segmentation import Column, component_columns, computed_columns
 from caiman_interface.nwb.shifts import shifts_name
-from caiman_interface.nwb.vocabulary import (
-    BACKGROUND_KEY_ENDING,
-    COLUMNS,
-    DISCARDED_KEY_ENDING,
-    IMAGES,
-    TRACES,
-    metadata_of,
-)
+from caiman_interface.nwb.vocabulary import COLUMNS
 from caiman_interface.nwb.written import WrittenAnalysis, opened, picked
 
 from .comparison import difference, mask_difference, text_difference
@@ -170,14 +165,14 @@ class _Verification:
         if background is not None:
             trace = results.background_trace
             yield _Rois(
-                *("background component", _ESTIMATES, "b", key + BACKGROUND_KEY_ENDING, key, "background"),
+                *("background component", _ESTIMATES, "b", key + BACKGROUND.key_ending, key, "background"),
                 background,
                 {} if trace is None else {"background": trace},
                 lambda _: {},
             )
         if discarded is not None:
             aside: Components = discarded
-            discarded_key = key + DISCARDED_KEY_ENDING
+            discarded_key = key + DISCARDED.key_ending
             yield _Rois(
                 *("discarded component", _DISCARDED, "A", discarded_key, discarded_key, "discarded"),
                 aside.footprints,

@@ -1,0 +1,118 @@
+"""What a CaImAn file specifies, as NeuroConv metadata."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from numpy.typing import NDArray
+
+from caiman_interface.caiman_file import CaimanResults
+
+from .vocabulary import (
+    BACKGROUND,
+    COMPONENTS,
+    DISCARDED,
+    IMAGES,
+    TRACES,
+    RoiTable,
+    name_ending,
+)
+
+
+def method_description(results: CaimanResults) -> str:
+    """Say with what the components were found."""
+    methods = {
+        "CNMF": "constrained nonnegative matrix factorization (CNMF)",
+        "CNMF-E": "CNMF-E, the model for one-photon imaging",
+        "OnACID": "OnACID, the online analysis",
+    }
+    version = f" {results.caiman_version}" if results.caiman_version else ""
+    return f"CaImAn{version}, {methods[results.method]}"
+
+
+def metadata_of(results: CaimanResults, metadata_key: str) -> dict[str, Any]:
+    """Return what the file states, as NeuroConv's dictionary-based ``Ophys`` metadata.
+
+    Parameters
+    ----------
+    results : CaimanResults
+        The open file.
+    metadata_key : str
+        The key of the interface; the entries stand under it.
+    """
+    ending = name_ending(metadata_key)
+    background_key, discarded_key = metadata_key + BACKGROUND.key_ending, metadata_key + DISCARDED.key_ending
+    segmentations = {
+        metadata_key: {
+            "name": COMPONENTS.name + ending,
+            "description": f"ROIs found by {method_description(results)}.",
+            "imaging_plane_metadata_key": metadata_key,
+        }
+    }
+    traces = [*results.components.traces, *results.components.dff_deconvolution]
+    responses = {metadata_key: {name: _series(name, ending) for name in traces}}
+    if results.background_footprints is not None:
+        segmentations[background_key] = {
+            "name": BACKGROUND.name + ending,
+            "description": f"Spatial background components (b) found by {method_description(results)}.",
+        }
+    if results.background_trace is not None:
+        responses[metadata_key]["background"] = _series("background", ending)
+    if results.discarded is not None:
+        segmentations[discarded_key] = {
+            "name": DISCARDED.name + ending,
+            "description": "Components that were removed from the result with CaImAn's select_components, and kept "
+            f"aside; found by {method_description(results)}.",
+        }
+        responses[discarded_key] = {name: _series(name, ending, DISCARDED) for name in results.discarded.traces}
+    metadata = {
+        "ImagingPlanes": {metadata_key: _imaging_plane(results, ending)},
+        "PlaneSegmentations": segmentations,
+        "RoiResponses": responses,
+    }
+    images = {
+        name: {"name": IMAGES[name].name + ending, "description": _image_description(name, image, results)}
+        for name, image in results.images.items()
+    }
+    return {**metadata, "SegmentationImages": {metadata_key: images}} if images else metadata
+
+
+def _image_description(name: str, image: NDArray[Any], results: CaimanResults) -> str:
+    """Describe an image, and say so where it is not of the frame's size."""
+    if image.shape == results.frame_shape:
+        return IMAGES[name].description
+    return f"{IMAGES[name].description} Of the movie as OnACID shrank it (ds_factor): its pixels are larger."
+
+
+def _series(name: str, ending: str, table: RoiTable = COMPONENTS) -> dict[str, str]:
+    text = TRACES[name]
+    return {"name": f"{table.trace_prefix}{text.name}{ending}", "description": text.description, "unit": text.unit}
+
+
+def _imaging_plane(results: CaimanResults, ending: str) -> dict[str, Any]:
+    """Return what CaImAn knows of the imaging plane; the rest only the experimenter knows."""
+    photons = "One-photon" if results.is_one_photon else "Two-photon"
+    volume = "volume" if results.is_volumetric else "plane"
+    plane: dict[str, Any] = {
+        "name": f"ImagingPlane{ending}",
+        "description": f"{photons} imaging {volume}, as CaImAn's parameters say.",
+    }
+    if results.sampling_frequency is not None:
+        plane["imaging_rate"] = results.sampling_frequency
+    dxy = results.parameters.data.dxy
+    if dxy is not None:
+        # A tuple, since NeuroConv's converters merge lists and drop what is in them twice: of a list, one length would
+        # remain of square pixels.
+        plane["grid_spacing"] = tuple(_micrometres_to_metres(spacing) for spacing in dxy)
+        plane["grid_spacing_unit"] = "meters"
+    return plane
+
+
+def _micrometres_to_metres(length: float) -> float:
+    """Move the decimal point, which a multiplication by 1e-6 would do only nearly.
+
+    CaImAn's demos say of ``dxy``: "spatial resolution in x and y in (um per pixel)", and divide micrometres by it. Its
+    list of parameters says "pixels per um", which it is not. NWB's order is x, y too.
+    """
+    return float(Decimal(repr(length)).scaleb(-6))
