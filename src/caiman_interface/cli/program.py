@@ -18,6 +18,7 @@ COMMANDS = (
     "validate",
     "convert",
     "verify",
+    "check",
     "report",
     "schema",
     "plugins",
@@ -133,7 +134,7 @@ def _message(error: Exception) -> str:
     help="Print the version and exit.",
 )
 def program() -> None:
-    """ComponentStyle into the files that CaImAn saves, and take them to NWB.
+    """Look into the files that CaImAn saves, and take them to NWB.
 
     \b
     Example:

@@ -15,7 +15,7 @@ ENERGY = 0.9
 
 
 def project(pixels: PixelTable, axes: tuple[int, int]) -> PixelTable:
-    """ComponentStyle at footprints along the axes that are left out: each pixel takes the largest weight on its line.
+    """Look at footprints along the axes that are left out: each pixel takes the largest weight on its line.
 
     Parameters
     ----------
