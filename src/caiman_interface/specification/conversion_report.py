@@ -1,0 +1,164 @@
+"""What became of each session of a conversion, kept in the output folder as JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+SessionState = Literal["converted", "skipped", "failed", "not valid"]
+
+_STEM = "conversion-report"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionRecord:
+    """What became of one session.
+
+    Attributes
+    ----------
+    session : str
+        Name of the session.
+    sources : tuple of str
+        Source files and folders.
+    output : str or None
+        The NWB file, relative to the output folder; None where there is none.
+    state : {"converted", "skipped", "failed", "not valid"}
+        "skipped": the output existed already. "not valid": the check before the conversion refused the session.
+    error : str or None
+        Why it failed or is not valid, or why it was skipped.
+    warnings : tuple of str
+        Warnings of the conversion.
+    seconds : float
+        Duration of the conversion.
+    bytes : int
+        Size of the output.
+    fingerprint : str or None
+        See `fingerprint`.
+    verified : bool or None
+        Result of comparing the output with the CaImAn files; None where that was not requested.
+    """
+
+    session: str
+    sources: tuple[str, ...] = ()
+    output: str | None = None
+    state: SessionState
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    bytes: int = 0
+    fingerprint: str | None = None
+    verified: bool | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the output of this session can be used."""
+        return self.state in {"converted", "skipped"} and self.verified is not False
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """What became of the sessions of a conversion.
+
+    Attributes
+    ----------
+    records : tuple of SessionRecord
+        One per session, in the order of the specification.
+    """
+
+    records: tuple[SessionRecord, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every session was converted, or skipped because its output existed, and none differs."""
+        return all(record.is_good for record in self.records)
+
+    @property
+    def counts(self) -> dict[SessionState, int]:
+        """Number of sessions per state."""
+        return dict(Counter(record.state for record in self.records))
+
+    def __iter__(self) -> Iterator[SessionRecord]:
+        return iter(self.records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def write(self, folder: str | Path, *, shard: tuple[int, int] | None = None) -> Path:
+        """Write ``conversion-report.json`` and ``.csv``, each replaced as a whole.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The output folder.
+        shard : tuple of int, optional
+            (number, of how many), counted from 1. Each shard has files of its own, such as
+            ``conversion-report.2-of-8.json``, so that shards that run at once need no lock.
+
+        Returns
+        -------
+        Path
+            The JSON file.
+        """
+        ending = "" if shard is None else f".{shard[0]}-of-{shard[1]}"
+        path = Path(folder) / f"{_STEM}{ending}.json"
+        records = [asdict(record) for record in self.records]
+        _replace(path, json.dumps({"sessions": records}, indent=2, ensure_ascii=False) + "\n")
+        _replace(path.with_suffix(".csv"), _as_csv(records))
+        return path
+
+
+def read_reports(folder: str | Path) -> ConversionReport:
+    """Read the reports of a folder, of all shards; where two tell of a session, the newer file counts.
+
+    Raises
+    ------
+    ValueError
+        If a file is not such a report.
+    """
+    files = sorted(Path(folder).glob(f"{_STEM}*.json"), key=lambda path: path.stat().st_mtime_ns)
+    merged = {record.session: record for file in files for record in _read(file)}
+    return ConversionReport(tuple(merged.values()))
+
+
+def _read(path: Path) -> Iterator[SessionRecord]:
+    names = {one.name for one in fields(SessionRecord)}
+    try:
+        for entry in json.loads(path.read_text(encoding="utf-8"))["sessions"]:
+            known = {name: _tuple(value) for name, value in entry.items() if name in names}
+            yield SessionRecord(**known)
+    except (KeyError, TypeError, ValueError) as error:
+        message = f"{path} is not a report of a conversion: {error!r}. Delete it to start over."
+        raise ValueError(message) from error
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _as_csv(records: Iterable[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [one.name for one in fields(SessionRecord)], lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow(
+            {name: "; ".join(value) if isinstance(value, tuple) else value for name, value in record.items()}
+        )
+    return text.getvalue()
+
+
+def _replace(path: Path, text: str) -> None:
+    """Replace a text file as a whole, so that a reader or a crash never sees a part of it."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
