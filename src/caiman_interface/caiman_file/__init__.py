@@ -3,6 +3,7 @@
 from .components import Acceptance, Components
 from .errors import CaimanFileError
 from .footprints import Footprints, PixelTable
+from .omissions import Omission
 from .parameters import CaimanParameters
 from .results import CaimanResults
 from .traces import Trace
@@ -14,6 +15,7 @@ __all__ = [
     "CaimanResults",
     "Components",
     "Footprints",
+    "Omission",
     "PixelTable",
     "Trace",
 ]

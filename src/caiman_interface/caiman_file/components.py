@@ -63,6 +63,11 @@ class Acceptance:
     accepted: NDArray[np.intp]
     rejected: NDArray[np.intp]
 
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether CaImAn judged the components (also where only the accepted ones were kept)."""
+        return self.verdict != "not evaluated"
+
     def mask(self, count: int) -> NDArray[np.bool_]:
         """Return one bool for each of `count` components: whether it counts as accepted."""
         mask = np.zeros(count, dtype=bool)

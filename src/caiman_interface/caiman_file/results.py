@@ -18,6 +18,7 @@ from .encoding import FileGroup, describe, is_numeric, read, read_value
 from .errors import CaimanFileError
 from .footprints import Footprints
 from .matrices import StoredMatrix
+from .omissions import Omission
 from .parameters import CaimanParameters
 from .traces import DatasetRows, FileBytes, Trace
 
@@ -158,6 +159,16 @@ class CaimanResults:
             expected="the same number",
             remedy="Save the results again with CaImAn",
         )
+
+    @property
+    def omissions(self) -> tuple[Omission, ...]:
+        """Every field of the file that is left out because it cannot be used."""
+        return ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is suspicious about the values that are used."""
+        return ()
 
     @property
     def sampling_frequency(self) -> float | None:
