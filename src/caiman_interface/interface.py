@@ -13,26 +13,25 @@ from pynwb import NWBFile
 
 from ._compat.neuroconv import uses_dict_metadata, uses_first_listed_table
 from .extractor import CaimanSegmentationExtractor
-from .metadata import CaimanConversionOptions, CaimanSourceData, checked_metadata, ophys_metadata_schema
-from .metadata.from_results import metadata_of
-from .metadata.list_form import list_metadata_schema
-from .metadata.list_format import (
-    Placeholders,
+from .metadata import (
+    DEFAULT_METADATA_KEY,
+    CaimanConversionOptions,
+    CaimanSourceData,
+    checked_metadata,
+    metadata_of,
+    ophys_metadata_schema,
     renamed_containers,
     shadows_other_segmentation,
     to_dictionaries,
     to_lists,
-    uses_lists,
 )
-from .metadata.models import mergeable_schema
-from .metadata.vocabulary import DEFAULT_METADATA_KEY
+from .metadata.blocks import uses_lists
+from .metadata.list_schema import list_metadata_schema
+from .metadata.schema import mergeable_schema
 from .nwb.content import Selection, add_results
-from .nwb.imaging_plane import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
 from .nwb.responses import Timing
 from .nwb.segmentation import Column
 from .writer.file import FastWriteMixin
-
-_PLACEHOLDERS = Placeholders(plane=PLANE_PLACEHOLDER, channel=CHANNEL_PLACEHOLDER, device=DEVICE_PLACEHOLDER)
 
 
 class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInterface):  # type: ignore[misc]
@@ -94,9 +93,9 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     # Metadata
 
     @property
-    def _stated(self) -> dict[str, Any]:
-        """What the file states, as dictionary-based ``Ophys`` metadata; made anew, since users change what they get."""
-        return metadata_of(self.segmentation_extractor.results, self.metadata_key)
+    def file_metadata(self) -> dict[str, Any]:
+        """What the CaImAn file specifies: dictionary-based metadata with the one block ``Ophys``."""
+        return {"Ophys": metadata_of(self.segmentation_extractor.results, self.metadata_key)}
 
     def get_metadata(self, *, use_new_metadata_format: bool | None = None) -> DeepDict:
         """Return what the file states: imaging rate, grid spacing, and the names and descriptions of its content.
@@ -109,7 +108,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         """
         dictionaries = uses_dict_metadata() if use_new_metadata_format is None else use_new_metadata_format
         metadata = self._parent_metadata()
-        metadata.deep_update({"Ophys": self._stated} if dictionaries else self._stated_in_lists())
+        metadata.deep_update(self.file_metadata if dictionaries else self._stated_in_lists())
         return metadata
 
     def _parent_metadata(self) -> DeepDict:
@@ -120,13 +119,13 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         return metadata
 
     def _stated_in_lists(self) -> dict[str, Any]:
-        return to_lists({"Ophys": self._stated}, _PLACEHOLDERS)
+        return to_lists(self.file_metadata)
 
     def get_metadata_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the metadata; each field says what it wants and in which unit."""
         schema: dict[str, Any] = super().get_metadata_schema()
         if not uses_dict_metadata():
-            tables = [entry["name"] for entry in self._stated["PlaneSegmentations"].values()]
+            tables = [entry["name"] for entry in self.file_metadata["Ophys"]["PlaneSegmentations"].values()]
             schema["properties"]["Ophys"] = list_metadata_schema(tables)
             schema["required"] = ["NWBFile"]  # NeuroConv's own demands lists
             fill_defaults(schema, self.get_metadata())
@@ -150,9 +149,9 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
 
     def _dictionaries(self, metadata: Mapping[str, Any], segmentation_name: str | None = None) -> dict[str, Any]:
         """Return checked, dictionary-based metadata, with the entries of this interface under its keys."""
-        stated = self._stated
-        translated = to_dictionaries(metadata, {"Ophys": stated}, _PLACEHOLDERS, segmentation_name=segmentation_name)
-        return checked_metadata(translated, stated["PlaneSegmentations"])
+        own = self.file_metadata
+        translated = to_dictionaries(metadata, own, segmentation_name=segmentation_name)
+        return checked_metadata(translated, own["Ophys"]["PlaneSegmentations"])
 
     # Conversion
 
@@ -181,7 +180,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         if metadata is None:
             metadata = self.get_metadata()
         _warn_of_container_names(metadata)
-        if uses_first_listed_table() and shadows_other_segmentation(metadata, {"Ophys": self._stated}):
+        if uses_first_listed_table() and shadows_other_segmentation(metadata, self.file_metadata):
             _warn_of_the_first_table()
         translated = self._dictionaries(metadata, options.plane_segmentation_name)
         if options.plane_segmentation_name is not None:

@@ -22,20 +22,11 @@ from pynwb.testing.mock.file import mock_NWBFile
 
 from caiman_interface import CaimanSegmentationInterface
 from caiman_interface._compat.neuroconv import uses_dict_metadata
-from caiman_interface.metadata.list_format import (
-    Placeholders,
-    renamed_containers,
-    to_dictionaries,
-    to_lists,
-    uses_lists,
-)
+from caiman_interface.metadata import renamed_containers, to_dictionaries, to_lists
+from caiman_interface.metadata.blocks import uses_lists
+from caiman_interface.metadata.placeholders import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
 from nwb_contents import assert_same_contents
 
-PLACEHOLDERS = Placeholders(
-    plane={"excitation_lambda": math.nan, "indicator": "unknown", "location": "unknown"},
-    channel={"name": "OpticalChannel", "description": "A channel.", "emission_lambda": math.nan},
-    device={"name": "PlaceholderMicroscope", "description": "Unknown."},
-)
 # What the caller's file states: two tables of ROIs on one plane.
 STATED: dict[str, Any] = {
     "Ophys": {
@@ -58,7 +49,7 @@ STATED: dict[str, Any] = {
 def translate(metadata: dict[str, Any], **options: Any) -> dict[str, Any]:
     """Translate metadata of the caller above; check that it was not changed."""
     before = copy.deepcopy(metadata)
-    translated = to_dictionaries(metadata, STATED, PLACEHOLDERS, **options)
+    translated = to_dictionaries(metadata, STATED, **options)
     np.testing.assert_equal(metadata, before)
     return translated
 
@@ -188,7 +179,7 @@ def test_a_plane_stays_off_the_device_that_another_interface_names_for_its_own()
         {"name": "ImagingPlane", "device": "PlaceholderMicroscope"},
         {"name": "Other", "device": "Microscope"},
     ]
-    metadata = ophys(Device=[{"name": "Microscope"}, PLACEHOLDERS.device], ImagingPlane=planes)
+    metadata = ophys(Device=[{"name": "Microscope"}, DEVICE_PLACEHOLDER], ImagingPlane=planes)
     assert translate(metadata)["Ophys"]["ImagingPlanes"]["caiman"]["device_metadata_key"] == "PlaceholderMicroscope"
     metadata["Ophys"]["Device"][0]["description"] = "The user's."
     assert translate(metadata)["Ophys"]["ImagingPlanes"]["caiman"]["device_metadata_key"] == "Microscope"
@@ -208,7 +199,7 @@ def test_devices_stand_where_the_schema_of_specifications_wants_them():
 def test_a_placeholder_channel_beside_a_real_one_is_dropped():
     green = {"name": "Green", "emission_lambda": 510.0}
     for unknown in (math.nan, None):  # JSON makes null of NaN
-        placeholder = {**PLACEHOLDERS.channel, "emission_lambda": unknown}
+        placeholder = {**CHANNEL_PLACEHOLDER, "emission_lambda": unknown}
         channels = [placeholder, green]
         translated = translate(ophys(ImagingPlane=[{"name": "ImagingPlane", "optical_channel": channels}]))
         assert translated["Ophys"]["ImagingPlanes"]["caiman"]["optical_channel"] == [green]
@@ -360,7 +351,7 @@ GREEN = {"name": "Green", "description": "GCaMP.", "emission_lambda": 510.0}
         ("indicator", "unknown", "GCaMP6s"),
         ("location", "unknown", "VISp"),
         ("excitation_lambda", math.nan, 920.0),
-        ("optical_channel", [PLACEHOLDERS.channel], [GREEN]),
+        ("optical_channel", [CHANNEL_PLACEHOLDER], [GREEN]),
         ("imaging_rate", 15.0, 30.0),  # what the caller states itself
     ],
 )
@@ -385,12 +376,12 @@ def test_lengths_are_compared_by_their_values(spacing, in_lists):
         ImagingPlane=[{"name": "ImagingPlane", "grid_spacing": sides[0]}],
         ImagingPlanes={"caiman": {"grid_spacing": sides[1]}},
     )
-    translated = to_dictionaries(metadata, stated, PLACEHOLDERS)
+    translated = to_dictionaries(metadata, stated)
     assert translated["Ophys"]["ImagingPlanes"]["caiman"]["grid_spacing"] == [2e-6, 2e-6]
 
 
 def test_a_device_wins_over_the_placeholder():
-    devices = {"Devices": {"scope": {"name": "Scope"}, "unknown": PLACEHOLDERS.device}}
+    devices = {"Devices": {"scope": {"name": "Scope"}, "unknown": DEVICE_PLACEHOLDER}}
     listed, keyed = {"device": "PlaceholderMicroscope"}, {"device_metadata_key": "scope"}
     assert plane_of(listed, keyed, **devices)["device_metadata_key"] == "scope"
     listed, keyed = {"device": "Scope"}, {"device_metadata_key": "unknown"}
@@ -470,8 +461,8 @@ def test_finds_containers_with_names_of_their_own():
 
 
 def test_lists_have_all_that_neuroconv_demands_of_a_plane():
-    listed = to_lists(STATED, PLACEHOLDERS)["Ophys"]
-    assert listed["Device"] == [PLACEHOLDERS.device]
+    listed = to_lists(STATED)["Ophys"]
+    assert listed["Device"] == [DEVICE_PLACEHOLDER]
     (plane,) = listed["ImagingPlane"]
     np.testing.assert_equal(
         plane,
@@ -479,8 +470,8 @@ def test_lists_have_all_that_neuroconv_demands_of_a_plane():
             "name": "ImagingPlane",
             "imaging_rate": 15.0,
             "device": "PlaceholderMicroscope",
-            "optical_channel": [PLACEHOLDERS.channel],
-            **PLACEHOLDERS.plane,
+            "optical_channel": [CHANNEL_PLACEHOLDER],
+            **PLANE_PLACEHOLDER,
         },
     )
     assert [table["name"] for table in listed["ImageSegmentation"]["plane_segmentations"]] == [
@@ -527,15 +518,15 @@ def dictionaries(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(dictionaries())
 def test_nothing_is_lost_on_the_way_to_lists_and_back(metadata):
-    listed = to_lists(metadata, PLACEHOLDERS)
+    listed = to_lists(metadata)
     assert uses_lists(listed)
-    back = to_dictionaries(listed, metadata, PLACEHOLDERS)
+    back = to_dictionaries(listed, metadata)
     for plane in metadata["Ophys"]["ImagingPlanes"].values():  # what lists add for what is not known
         plane.setdefault("device_metadata_key", "PlaceholderMicroscope")
-        for field, value in {**PLACEHOLDERS.plane, "optical_channel": [PLACEHOLDERS.channel]}.items():
+        for field, value in {**PLANE_PLACEHOLDER, "optical_channel": [CHANNEL_PLACEHOLDER]}.items():
             plane.setdefault(field, value)
         if plane["device_metadata_key"] == "PlaceholderMicroscope":
-            metadata["Devices"]["PlaceholderMicroscope"] = PLACEHOLDERS.device
+            metadata["Devices"]["PlaceholderMicroscope"] = DEVICE_PLACEHOLDER
     np.testing.assert_equal(back, metadata)
 
 

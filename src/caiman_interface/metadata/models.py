@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .checked import CheckedModel, ListOf, unknown_key
 
@@ -252,21 +252,6 @@ _BLOCKS_OF_OTHERS = (
     "MotionCorrection",
 )
 
-_ENTRY_MODELS: dict[str, type[BaseModel]] = {
-    "ImagingPlaneEntry": ImagingPlaneEntry,
-    "PlaneSegmentationEntry": PlaneSegmentationEntry,
-    "RoiResponsesEntry": RoiResponseEntry,
-    "SegmentationImagesEntry": SegmentationImageEntry,
-}
-
-
-_BLOCKS = (
-    ("ImagingPlanes", "ImagingPlaneEntry", "Imaging planes", "The planes or volumes imaged, by metadata key."),
-    ("PlaneSegmentations", "PlaneSegmentationEntry", "Tables of ROIs", "The tables of ROIs, by metadata key."),
-    ("RoiResponses", "RoiResponsesEntry", "Traces", "The traces, by metadata key of their table and kind of trace."),
-    ("SegmentationImages", "SegmentationImagesEntry", "Images", "The images, by metadata key and kind of image."),
-)
-
 
 def checked_metadata(metadata: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     """Check the entries of one analysis in dictionary-based metadata.
@@ -312,57 +297,3 @@ def _concerned(ophys: Any, keys: Collection[str]) -> Any:
         else block
         for name, block in ophys.items()
     }
-
-
-def ophys_metadata_schema() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the JSON schema (draft 07) of our blocks of ``Ophys``, and the definitions to which they refer.
-
-    The definitions stand under ``Ophys/definitions``, by the names that NeuroConv's own have, so that the schemas
-    of several interfaces merge into one.
-    """
-    definitions = {name: entry_schema(model) for name, model in _ENTRY_MODELS.items()}
-    for name in ("RoiResponsesEntry", "SegmentationImagesEntry"):
-        entry = definitions[name]
-        del entry["type"]  # an object, or null for a trace or an image that is to be left out
-        definitions[name] = {"type": "object", "title": entry["title"], "additionalProperties": entry}
-    properties = {
-        name: {
-            "type": "object",
-            "title": title,
-            "description": description,
-            "additionalProperties": {"$ref": f"#/properties/Ophys/definitions/{definition}"},
-        }
-        for name, definition, title, description in _BLOCKS
-    }
-    return properties, definitions
-
-
-def entry_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of an entry, open to fields that other interfaces may state."""
-    return {**mergeable_schema(model), "additionalProperties": True}
-
-
-def mergeable_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return a schema that NeuroConv can merge with those of other interfaces: no references, no lists of schemas.
-
-    A converter merges lists of mappings by their ``name``, which schemas do not have. So the alternative "or null"
-    is left out, as in NeuroConv's own schemas, except of numbers: a NaN that went through JSON is null.
-    """
-    schema = model.model_json_schema()
-    mergeable: dict[str, Any] = _mergeable(schema, schema.pop("$defs", {}))
-    return mergeable
-
-
-def _mergeable(schema: Any, shared: Mapping[str, Any]) -> Any:
-    if isinstance(schema, list):
-        return [_mergeable(item, shared) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _mergeable(shared[schema["$ref"].rsplit("/", 1)[-1]], shared)
-    alternatives = [alternative for alternative in schema.get("anyOf", []) if alternative != {"type": "null"}]
-    if len(alternatives) == 1:
-        schema = {**{key: value for key, value in schema.items() if key != "anyOf"}, **alternatives[0]}
-        if schema.get("type") == "number":
-            schema["type"] = ["number", "null"]
-    return {key: _mergeable(value, shared) for key, value in schema.items() if not (key == "default" and value is None)}

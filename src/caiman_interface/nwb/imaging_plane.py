@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,19 +9,7 @@ from pynwb import NWBFile
 from pynwb.ophys import ImagingPlane, OpticalChannel
 
 from caiman_interface._compat.neuroconv import add_device
-
-# What NWB demands and only the experimenter knows: NeuroConv's placeholders, which it and nwbinspector recognise.
-PLANE_PLACEHOLDER: dict[str, Any] = {"excitation_lambda": math.nan, "indicator": "unknown", "location": "unknown"}
-CHANNEL_PLACEHOLDER: dict[str, Any] = {
-    "name": "OpticalChannel",
-    "description": "An optical channel of the microscope.",
-    "emission_lambda": math.nan,
-}
-DEVICE_PLACEHOLDER: dict[str, Any] = {
-    "name": "PlaceholderMicroscope",
-    "description": "The microscope, which the metadata does not describe.",
-}
-
+from caiman_interface.metadata.placeholders import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
 
 # What is measured of a plane, whoever names and describes it.
 _MEASURED = ("imaging_rate", "grid_spacing", "grid_spacing_unit")

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from caiman_interface.interface import CaimanSegmentationInterface
+from caiman_interface.metadata.placeholders import DEVICE_PLACEHOLDER
 from caiman_interface.metadata.vocabulary import IMAGES, ROI_TABLES, TRACES
-from caiman_interface.nwb.imaging_plane import DEVICE_PLACEHOLDER
 
 from .document import KeyPath, get_value
 from .findings import Finding

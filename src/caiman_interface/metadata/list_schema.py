@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .models import ImagingPlaneEntry, PlaneSegmentationEntry, RoiResponseEntry, SegmentationImageEntry, entry_schema
+from .blocks import DEVICE_LINK, LISTED_DEVICE_LINK, LISTED_PLANE_LINK, PLANE_LINK
+from .models import ImagingPlaneEntry, PlaneSegmentationEntry, RoiResponseEntry, SegmentationImageEntry
+from .schema import entry_schema
 
 # The tables of ROIs, and the traces and images of each, for which NeuroConv's own schema has a place.
 _TABLES = "^(?!(name|description)$)[a-zA-Z0-9]+$"
@@ -51,17 +53,10 @@ def list_metadata_schema(tables: Iterable[str]) -> dict[str, Any]:
     """
     other_names = [re.escape(table) for table in tables if not re.fullmatch(_TABLES, table)]
     patterns = [_TABLES, f"^({'|'.join(other_names)})$"] if other_names else [_TABLES]
-    planes = _with_link(
-        ImagingPlaneEntry, "device_metadata_key", "device", "Device", "Name of its microscope.", "Microscope"
-    )
-    segmentations = _with_link(
-        PlaneSegmentationEntry,
-        "imaging_plane_metadata_key",
-        "imaging_plane",
-        "Imaging plane",
-        "Name of the imaging plane of these ROIs.",
-        "ImagingPlane",
-    )
+    planes = _with_link(ImagingPlaneEntry, DEVICE_LINK, LISTED_DEVICE_LINK, device_link())
+    texts = _texts("Imaging plane", "Name of the imaging plane of these ROIs.")
+    plane_link = {"type": "string", **texts, "examples": ["ImagingPlane"]}
+    segmentations = _with_link(PlaneSegmentationEntry, PLANE_LINK, LISTED_PLANE_LINK, plane_link)
     properties = {
         "Device": _listed("Microscopes", "The microscopes.", _entry(DeviceEntry)),
         # NeuroConv states the fields of a plane here, not below "items", and NWB GUIDE moves them there.
@@ -108,13 +103,16 @@ def _with_single_types(schema: Any) -> Any:
     return {**single, "type": "number"} if schema.get("type") == ["number", "null"] else single
 
 
-def _with_link(
-    model: type[BaseModel], link: str, listed_link: str, title: str, description: str, example: str
-) -> dict[str, Any]:
+def device_link() -> dict[str, Any]:
+    """Return the schema of the reference of an imaging plane to its device."""
+    return {"type": "string", **_texts("Device", "Name of its microscope."), "examples": ["Microscope"]}
+
+
+def _with_link(model: type[BaseModel], link: str, listed_link: str, schema_of_link: Any) -> dict[str, Any]:
     """Return the schema of an entry that refers to another by name."""
     schema = _entry(model)
     del schema["properties"][link]
-    schema["properties"][listed_link] = {"type": "string", **_texts(title, description), "examples": [example]}
+    schema["properties"][listed_link] = schema_of_link
     return schema
 
 

@@ -1,0 +1,20 @@
+"""What NWB requires of an imaging plane and only the experimenter knows: NeuroConv's placeholders.
+
+NeuroConv and nwbinspector recognise them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+PLANE_PLACEHOLDER: dict[str, Any] = {"excitation_lambda": math.nan, "indicator": "unknown", "location": "unknown"}
+CHANNEL_PLACEHOLDER: dict[str, Any] = {
+    "name": "OpticalChannel",
+    "description": "An optical channel of the microscope.",
+    "emission_lambda": math.nan,
+}
+DEVICE_PLACEHOLDER: dict[str, Any] = {
+    "name": "PlaceholderMicroscope",
+    "description": "The microscope, which the metadata does not describe.",
+}
