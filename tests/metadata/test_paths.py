@@ -67,7 +67,7 @@ def test_a_field_is_found_in_lists(path, expected):
 def test_a_field_is_found_in_dictionaries():
     path = ("Ophys", "RoiResponses", KEY, "raw", "unit")
     written = {"Ophys": {"RoiResponses": {KEY: {"raw": {"unit": 3}}}}}
-    assert [follow(written, steps) for steps in spellings(path, written, OWN)][0] == path
+    assert next(follow(written, steps) for steps in spellings(path, written, OWN)) == path
 
 
 def test_an_entry_of_a_merged_list_is_found_at_its_own_index():
