@@ -1,6 +1,6 @@
-"""Take what CaImAn saved to NWB, as a plugin of NeuroConv.
+"""Convert CaImAn results to NWB, as a plugin of NeuroConv.
 
-Importing this package is cheap, because it happens at every start of the interpreter: it installs the hook
+Importing this package is cheap, because it happens whenever the interpreter starts: the import installs the hook
 that registers the plugins with NeuroConv, and every public name is imported when it is first used.
 """
 
@@ -53,7 +53,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 def _installed_version() -> str:
@@ -62,8 +62,8 @@ def _installed_version() -> str:
     try:
         return version("caiman-interface")
     except PackageNotFoundError:
-        # An AttributeError, so that hasattr and getattr with a default answer as they do for any module.
-        message = "caiman_interface has no version: it is imported from a folder and not installed"
+        # An AttributeError, so that hasattr and getattr with a default work as for any module.
+        message = "caiman_interface has no version because it is not installed: it was imported from a folder"
         raise AttributeError(message) from None
 
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def build_backend(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what builds the package."""
     folder = tmp_path_factory.mktemp("build_backend")
-    pip("install", "--quiet", "--target", folder, "hatchling", "editables")
+    pip("install", "--quiet", "--target", folder, "hatchling", "hatch-vcs", "editables")
     return folder
 
 

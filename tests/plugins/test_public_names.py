@@ -1,5 +1,6 @@
 """The names that the package offers, and what importing it costs."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,9 +46,16 @@ def test_public_name_is_what_its_module_holds(name: str, module: str) -> None:
     assert name in caiman_interface.__all__
 
 
-def test_dir_names_everything_public() -> None:
-    assert set(caiman_interface.__all__) <= set(dir(caiman_interface))
-    assert len(caiman_interface.__all__) == 8
+def test_dir_shows_the_public_names_only() -> None:
+    assert dir(caiman_interface) == sorted(caiman_interface.__all__)
+    assert set(caiman_interface.__all__) == {*caiman_interface._MODULE_OF, "__version__"}
+
+
+def test_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "caiman_interface", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("caiman-interface ")
 
 
 def test_package_that_is_not_installed_has_no_version(folder_of_package: Path) -> None:

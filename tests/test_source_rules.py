@@ -1,0 +1,217 @@
+"""Limits of size and rules of wording that hold in the whole package; CONTRIBUTING.md explains them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "src").rglob("*.py"))
+TEXTS = sorted(
+    path
+    for pattern in ("src/**/*.py", "src/**/*.html", "docs/**/*.md", "benchmarks/*.md", ".github/**/*.md", "*.md")
+    for path in ROOT.glob(pattern)
+)
+
+LONGEST_MODULE = 350
+LONGEST_CLASS = 250
+LONGEST_FUNCTION = 40
+
+# Words and turns of phrase that read as translated or archaic. Each is a regular expression, matched in any case.
+MARKERS = (
+    r"\bstands?\b(?!-)",
+    r"\bstood\b",
+    r"\bstates\b",
+    r"\bstated\b",
+    r"(?<!there )\b(?:is|are|was|were) no (?!longer\b|more\b|such\b)[a-z]",
+    r"\bone \w+ an? [a-z]",
+    r"\btakes?\b[^.]{0,40} to NWB\b",
+    r"\bkeeps? back\b",
+    r"\b(?:is|are|was|be) told\b",
+    r"\bdemand(?:s|ed)?\b",
+    r"\ba person\b",
+    r"\btell whether\b",
+    r'"""(?:Give|Say|Tell) ',
+    r"\banew\b",
+    r"\bwhichever\b",
+    r"\bthereby\b",
+    r"\bof (?:its|their|his|her|our|your) own\b",
+    r"\bhosts\b",
+    r"\bseldom\b",
+    r"\bif need be\b",
+    r"\bbears?\b",
+)
+
+# Files that are not rewritten yet. Nothing is ever added here.
+TOO_LONG = frozenset(
+    {
+        "src/caiman_interface/caiman_file/components.py",
+        "src/caiman_interface/caiman_file/results.py",
+        "src/caiman_interface/caiman_file/traces.py",
+        "src/caiman_interface/cli/convert.py",
+        "src/caiman_interface/extractor.py",
+        "src/caiman_interface/specification/running.py",
+        "src/caiman_interface/verification/verify.py",
+        "src/caiman_interface/writer/chunk_writer.py",
+    }
+)
+UNREVISED = frozenset(
+    {
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "benchmarks/README.md",
+        "docs/caiman-file-format.md",
+        "docs/command-line.md",
+        "docs/dandi.md",
+        "docs/nwb-content.md",
+        "docs/nwb-guide.md",
+        "docs/python.md",
+        "docs/yaml.md",
+        "src/caiman_interface/__init__.py",
+        "src/caiman_interface/_compat/dandi.py",
+        "src/caiman_interface/_compat/hdmf.py",
+        "src/caiman_interface/_compat/neuroconv.py",
+        "src/caiman_interface/caiman_file/components.py",
+        "src/caiman_interface/caiman_file/encoding.py",
+        "src/caiman_interface/caiman_file/errors.py",
+        "src/caiman_interface/caiman_file/file_names.py",
+        "src/caiman_interface/caiman_file/footprints.py",
+        "src/caiman_interface/caiman_file/matrices.py",
+        "src/caiman_interface/caiman_file/parameters.py",
+        "src/caiman_interface/caiman_file/results.py",
+        "src/caiman_interface/caiman_file/summary.py",
+        "src/caiman_interface/caiman_file/traces.py",
+        "src/caiman_interface/cli/convert.py",
+        "src/caiman_interface/cli/init.py",
+        "src/caiman_interface/cli/inspect.py",
+        "src/caiman_interface/cli/output.py",
+        "src/caiman_interface/cli/program.py",
+        "src/caiman_interface/cli/validate.py",
+        "src/caiman_interface/extractor.py",
+        "src/caiman_interface/interface.py",
+        "src/caiman_interface/metadata/blocks.py",
+        "src/caiman_interface/metadata/checked.py",
+        "src/caiman_interface/metadata/from_lists.py",
+        "src/caiman_interface/metadata/from_results.py",
+        "src/caiman_interface/metadata/known_entries.py",
+        "src/caiman_interface/metadata/list_schema.py",
+        "src/caiman_interface/metadata/models.py",
+        "src/caiman_interface/metadata/options.py",
+        "src/caiman_interface/metadata/schema.py",
+        "src/caiman_interface/nwb/__init__.py",
+        "src/caiman_interface/nwb/chunking.py",
+        "src/caiman_interface/nwb/content.py",
+        "src/caiman_interface/nwb/images.py",
+        "src/caiman_interface/nwb/imaging_plane.py",
+        "src/caiman_interface/nwb/masks.py",
+        "src/caiman_interface/nwb/names.py",
+        "src/caiman_interface/nwb/parameters.py",
+        "src/caiman_interface/nwb/responses.py",
+        "src/caiman_interface/nwb/ring_model.py",
+        "src/caiman_interface/nwb/segmentation.py",
+        "src/caiman_interface/nwb/shifts.py",
+        "src/caiman_interface/nwb/vocabulary.py",
+        "src/caiman_interface/nwb/written.py",
+        "src/caiman_interface/plugins/__init__.py",
+        "src/caiman_interface/plugins/registry.py",
+        "src/caiman_interface/report/data.py",
+        "src/caiman_interface/report/facts.py",
+        "src/caiman_interface/report/figure.py",
+        "src/caiman_interface/report/from_nwb.py",
+        "src/caiman_interface/report/html.py",
+        "src/caiman_interface/report/map_panel.py",
+        "src/caiman_interface/report/score_panel.py",
+        "src/caiman_interface/report/trace_panel.py",
+        "src/caiman_interface/report/write.py",
+        "src/caiman_interface/specification/checks.py",
+        "src/caiman_interface/specification/conversion_report.py",
+        "src/caiman_interface/specification/discovery.py",
+        "src/caiman_interface/specification/document.py",
+        "src/caiman_interface/specification/fields.py",
+        "src/caiman_interface/specification/findings.py",
+        "src/caiman_interface/specification/mesmerize.py",
+        "src/caiman_interface/specification/metadata_checks.py",
+        "src/caiman_interface/specification/naming.py",
+        "src/caiman_interface/specification/places.py",
+        "src/caiman_interface/specification/problems.py",
+        "src/caiman_interface/specification/running.py",
+        "src/caiman_interface/specification/scaffold.py",
+        "src/caiman_interface/specification/schema.py",
+        "src/caiman_interface/specification/session_checks.py",
+        "src/caiman_interface/specification/sessions.py",
+        "src/caiman_interface/specification/structure.py",
+        "src/caiman_interface/specification/unused.py",
+        "src/caiman_interface/verification/comparison.py",
+        "src/caiman_interface/verification/inventory.py",
+        "src/caiman_interface/verification/report.py",
+        "src/caiman_interface/verification/verify.py",
+        "src/caiman_interface/writer/block_sources.py",
+        "src/caiman_interface/writer/chunk_writer.py",
+        "src/caiman_interface/writer/deferral.py",
+        "src/caiman_interface/writer/file.py",
+    }
+)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def body_length(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the lines of a body without its docstring, the comments above its first statement included."""
+    first, last = node.body[0], node.body[-1]
+    start = first.lineno
+    if ast.get_docstring(node) is not None:
+        start = (first.end_lineno or start) + 1
+    return max((last.end_lineno or start) - start + 1, 0)
+
+
+def oversized(path: Path) -> Iterator[str]:
+    source = path.read_text(encoding="utf-8")
+    lines = len(source.splitlines())
+    if lines > LONGEST_MODULE:
+        yield f"{name_of(path)} has {lines} lines, more than {LONGEST_MODULE}"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef):
+            length, limit = (node.end_lineno or 0) - node.lineno + 1, LONGEST_CLASS
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length, limit = body_length(node), LONGEST_FUNCTION
+        else:
+            continue
+        if length > limit:
+            yield f"{name_of(path)}:{node.lineno}: {node.name} has {length} lines, more than {limit}"
+
+
+def marked(path: Path) -> Iterator[str]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for marker in MARKERS:
+            for found in re.finditer(marker, line, re.IGNORECASE):
+                yield f"{name_of(path)}:{number}: {found[0]!r} (marker {marker})"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_classes_and_functions_are_short(path: Path):
+    if name_of(path) in TOO_LONG:
+        pytest.skip("not split yet")
+    assert list(oversized(path)) == []
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name_of)
+def test_wording_is_plain_and_current(path: Path):
+    if name_of(path) in UNREVISED:
+        pytest.skip("not rewritten yet")
+    assert list(marked(path)) == []
+
+
+def test_rules_find_what_they_are_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    module = tmp_path / "long.py"
+    body = "".join(f"    x = {number}\n" for number in range(41))
+    module.write_text(f'def f():\n    """Say what\n\n    stands here."""\n{body}', encoding="utf-8")
+    assert list(oversized(module)) == ["long.py:1: f has 41 lines, more than 40"]
+    assert [found.split(": ")[1].split(" (")[0] for found in marked(module)] == ['\'"""Say \'', "'stands'"]
