@@ -486,14 +486,16 @@ def test_file_without_a_rate(
     interface = opened(without_rate(copy_of("sim2p_minimal")))
     assert "imaging_rate" not in interface.get_metadata(**DICTIONARIES)["Ophys"]["ImagingPlanes"][KEY]
     nwbfile = mock_NWBFile()
-    for ask in (lambda: interface.add_to_nwbfile(nwbfile), interface.get_timestamps, interface.get_original_timestamps):
-        with pytest.raises(ValueError, match=r"states no imaging rate \(params/data/fr\).*set_aligned_timestamps"):
+    for ask in (lambda: interface.add_to_nwbfile(nwbfile), interface.get_original_timestamps):
+        with pytest.raises(ValueError, match=r"no imaging rate \(params/data/fr\).*sampling_fr.*timestamps_path"):
             ask()
+    with pytest.raises(ValueError, match=r"no imaging rate \(params/data/fr\)"):
+        interface.get_timestamps()
     assert not nwbfile.processing
     interface.set_aligned_timestamps(np.arange(600) / 8)
     interface.add_to_nwbfile(nwbfile)
     assert series_of(nwbfile)["Denoised"].rate == 8
-    assert nwbfile.imaging_planes["ImagingPlane"].imaging_rate is None
+    assert nwbfile.imaging_planes["ImagingPlane"].imaging_rate == 8
 
 
 def test_file_without_any_trace(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from neuroconv.datainterfaces.ophys.basesegmentationextractorinterface import BaseSegmentationExtractorInterface
 from neuroconv.utils import DeepDict, fill_defaults
+from numpy.typing import NDArray
 from pynwb import NWBFile
 
-from ._compat.neuroconv import uses_dict_metadata, uses_first_listed_table
+from ._compat.neuroconv import uses_dict_metadata
+from .conversion_warnings import warn_of_file, warn_of_lists, warn_of_movies
 from .extractor import CaimanSegmentationExtractor
 from .metadata import (
     DEFAULT_METADATA_KEY,
@@ -20,24 +22,26 @@ from .metadata import (
     checked_metadata,
     metadata_of,
     ophys_metadata_schema,
-    renamed_containers,
-    shadows_other_segmentation,
     to_dictionaries,
     to_lists,
+    with_imaging_rate,
+    with_new_names,
 )
 from .metadata.blocks import uses_lists
 from .metadata.list_schema import list_metadata_schema
 from .metadata.schema import mergeable_schema
-from .nwb.content import Selection, add_results
-from .nwb.responses import Timing
-from .nwb.segmentation import Column
+from .metadata.vocabulary import name_ending
+from .nwb.content import add_results
+from .planning import free_ending, plan_of, sampling_frequency_of
+from .representation import as_html, summary
+from .timestamps import find_timestamps, read_timestamps
 from .writer.file import FastWriteMixin
 
 
 class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInterface):  # type: ignore[misc]
     """The results of a CaImAn analysis of any kind: two-photon, one-photon, online, volumetric.
 
-    It stands in for NeuroConv's own class of this name: same arguments, same options, same names in the NWB file.
+    It replaces NeuroConv's own class of this name: same arguments, same options, same names in the NWB file.
 
     Parameters
     ----------
@@ -48,13 +52,21 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     metadata_key : str, optional
         The key under which ``metadata["Ophys"]`` describes this file, by default "caiman_segmentation". Give each
         of several CaImAn files in one NWB file its own; the names in the NWB file are derived from it.
+    sampling_frequency : float, optional
+        Frames per second, for a file without a rate or with a wrong one; by default the file's own.
+    timestamps_path : str or Path, optional
+        File with the time of each frame in seconds, in place of a rate: ``.npy``, ``.csv`` or ``.txt`` with one time
+        per line, or ``file.h5::dataset``. A relative path is looked up from the current folder, then from the folder
+        of the CaImAn file and its parents.
 
     Raises
     ------
     pydantic.ValidationError
         If an argument is wrong, such as a folder in place of the file.
     CaimanFileError
-        If the file is not what CaImAn writes.
+        If the file was not written by CaImAn.
+    TimestampsError
+        If there is no usable time for each frame at `timestamps_path`.
 
     Examples
     --------
@@ -68,12 +80,87 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     associated_suffixes = (".hdf5", ".h5")
     info = "Components, traces, background, quality metrics and parameters that CaImAn saved."
 
-    def __init__(self, file_path: str | Path, *, verbose: bool = False, metadata_key: str | None = None) -> None:
-        # Validated here too, since not every caller goes through the JSON schema.
-        source = {"file_path": file_path, "verbose": verbose, "metadata_key": metadata_key}
-        CaimanSourceData.model_validate(source)
+    def __init__(
+        self,
+        file_path: str | Path,
+        *,
+        verbose: bool = False,
+        metadata_key: str | None = None,
+        sampling_frequency: float | None = None,
+        timestamps_path: str | Path | None = None,
+    ) -> None:
+        # Validated here too, since not every caller validates with the JSON schema.
+        source = CaimanSourceData.model_validate(
+            {
+                "file_path": file_path,
+                "verbose": verbose,
+                "metadata_key": metadata_key,
+                "sampling_frequency": sampling_frequency,
+                "timestamps_path": None if timestamps_path is None else str(timestamps_path),
+            }
+        )
         super().__init__(file_path=file_path, verbose=verbose)
         self.metadata_key = metadata_key or DEFAULT_METADATA_KEY
+        self._has_warned = False
+        self._is_sampling_given = bool(source.sampling_frequency or source.timestamps_path)
+        extractor = self.segmentation_extractor
+        if source.sampling_frequency is not None:
+            extractor.host_rate = source.sampling_frequency
+        self._given_times: NDArray[np.float64] | None = None
+        if source.timestamps_path:
+            path = find_timestamps(source.timestamps_path, file_path)
+            self._given_times = read_timestamps(path, num_frames=extractor.results.num_frames)
+            extractor.set_times(self._given_times)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({'; '.join(self._summary().values())})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self._summary())
+
+    def _summary(self) -> dict[str, str]:
+        return summary(self.segmentation_extractor, self.metadata_key, self.sampling_frequency)
+
+    # Time
+
+    @property
+    def sampling_frequency(self) -> float | None:
+        """Frames per second: of the timestamps, as given, or of the file; None where there is neither."""
+        return sampling_frequency_of(self.segmentation_extractor)
+
+    def get_original_timestamps(self) -> NDArray[np.float64]:
+        """Return the times before any alignment: those of `timestamps_path`, or frame number over rate."""
+        if self._given_times is not None:
+            return np.array(self._given_times)
+        self.check_sampling(has_times=False)
+        rate = float(self.segmentation_extractor.get_sampling_frequency())
+        times: NDArray[np.float64] = np.arange(self.segmentation_extractor.get_num_samples()) / rate
+        return times
+
+    def check_sampling(self, *, has_times: bool = True) -> None:
+        """Check that each frame has a time.
+
+        Parameters
+        ----------
+        has_times : bool, default: True
+            Whether times that were set count.
+
+        Raises
+        ------
+        ValueError
+            If the file has traces, but no rate, and neither a rate nor times were given.
+        """
+        extractor = self.segmentation_extractor
+        if not extractor.frames or (has_times and extractor.has_time_vector()):
+            return
+        if extractor.get_sampling_frequency() is None:
+            message = (
+                f"{extractor.file_path} has no imaging rate (params/data/fr). Give sampling_frequency, in frames per "
+                "second, or timestamps_path to the interface."
+            )
+            raise ValueError(message)
+
+    # Schemas and metadata
 
     @classmethod
     def get_extractor_class(cls) -> type[CaimanSegmentationExtractor]:
@@ -83,28 +170,29 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     @classmethod
     def get_source_schema(cls) -> dict[str, Any]:
         """Return the JSON schema of the constructor's arguments."""
-        # The forms of NWB GUIDE, whose NeuroConv speaks lists, show no field that may be null.
+        # The forms of NWB GUIDE, whose NeuroConv uses lists, show no field that may be null.
         return CaimanSourceData.model_json_schema() if uses_dict_metadata() else mergeable_schema(CaimanSourceData)
 
     def get_conversion_options_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the options of `add_to_nwbfile` and `run_conversion`."""
         return CaimanConversionOptions.model_json_schema()
 
-    # Metadata
-
     @property
     def file_metadata(self) -> dict[str, Any]:
         """What the CaImAn file specifies: dictionary-based metadata with the one block ``Ophys``."""
-        return {"Ophys": metadata_of(self.segmentation_extractor.results, self.metadata_key)}
+        return self._named_metadata(None)
+
+    def _named_metadata(self, ending: str | None) -> dict[str, Any]:
+        results, rate = self.segmentation_extractor.results, self.sampling_frequency
+        return {"Ophys": metadata_of(results, self.metadata_key, sampling_frequency=rate, ending=ending)}
 
     def get_metadata(self, *, use_new_metadata_format: bool | None = None) -> DeepDict:
-        """Return what the file states: imaging rate, grid spacing, and the names and descriptions of its content.
+        """Return what the file specifies: imaging rate, grid spacing, and the names and descriptions of its content.
 
         Parameters
         ----------
         use_new_metadata_format : bool, optional
-            Whether to give dictionaries (True) or the older lists (False); by default what the installed NeuroConv
-            gives.
+            Whether to return dictionaries (True) or the older lists (False); by default as the installed NeuroConv.
         """
         dictionaries = uses_dict_metadata() if use_new_metadata_format is None else use_new_metadata_format
         metadata = self._parent_metadata()
@@ -112,7 +200,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         return metadata
 
     def _parent_metadata(self) -> DeepDict:
-        """Return the host's metadata, less its list-based placeholders for ophys: they describe no CaImAn file."""
+        """Return NeuroConv's metadata without its list-based placeholders, which do not describe this file."""
         metadata = super().get_metadata()
         if uses_lists(metadata):
             del metadata["Ophys"]
@@ -122,12 +210,12 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         return to_lists(self.file_metadata)
 
     def get_metadata_schema(self) -> dict[str, Any]:
-        """Return the JSON schema of the metadata; each field says what it wants and in which unit."""
+        """Return the JSON schema of the metadata; each field has a description, with its unit."""
         schema: dict[str, Any] = super().get_metadata_schema()
         if not uses_dict_metadata():
             tables = [entry["name"] for entry in self.file_metadata["Ophys"]["PlaneSegmentations"].values()]
             schema["properties"]["Ophys"] = list_metadata_schema(tables)
-            schema["required"] = ["NWBFile"]  # NeuroConv's own demands lists
+            schema["required"] = ["NWBFile"]  # NeuroConv's own requires lists
             fill_defaults(schema, self.get_metadata())
             return schema
         properties, definitions = ophys_metadata_schema()
@@ -151,7 +239,15 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         """Return checked, dictionary-based metadata, with the entries of this interface under its keys."""
         own = self.file_metadata
         translated = to_dictionaries(metadata, own, segmentation_name=segmentation_name)
-        return checked_metadata(translated, own["Ophys"]["PlaneSegmentations"])
+        checked = checked_metadata(translated, own["Ophys"]["PlaneSegmentations"])
+        results = self.segmentation_extractor.results
+        return with_imaging_rate(
+            checked,
+            self.metadata_key,
+            rate=self.sampling_frequency,
+            file_rate=results.sampling_frequency,
+            file_path=results.file_path,
+        )
 
     # Conversion
 
@@ -165,107 +261,49 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         nwbfile : pynwb.NWBFile
             The file, in memory or open for appending.
         metadata : dict, optional
-            Metadata in either of NeuroConv's formats; by default what the file states.
+            Metadata in either of NeuroConv's formats; by default what the file specifies.
         **conversion_options
-            The fields of `caiman_interface.schemas.CaimanConversionOptions`.
+            The fields of `caiman_interface.metadata.CaimanConversionOptions`.
 
         Raises
         ------
         pydantic.ValidationError
             If an option or an entry of the metadata is wrong.
         ValueError
-            If something of a name that is to be written stands in the file.
+            If the NWB file already has an object of a name that is to be written, or a frame has no time.
         """
         options = CaimanConversionOptions.model_validate(conversion_options)
+        self.check_sampling()
         if metadata is None:
             metadata = self.get_metadata()
-        _warn_of_container_names(metadata)
-        if uses_first_listed_table() and shadows_other_segmentation(metadata, self.file_metadata):
-            _warn_of_the_first_table()
+        results = self.segmentation_extractor.results
+        if not self._has_warned:
+            warn_of_file(results)
+            self._has_warned = True
+        warn_of_lists(metadata, self.file_metadata)
+        ending = free_ending(nwbfile, name_ending(self.metadata_key), options.plane_segmentation_name)
         translated = self._dictionaries(metadata, options.plane_segmentation_name)
+        renamed = self._named_metadata(ending)
+        translated = with_new_names(translated, self.file_metadata["Ophys"], renamed["Ophys"])
         if options.plane_segmentation_name is not None:
-            translated = _with_name(translated, self.metadata_key, options.plane_segmentation_name)
-        add_results(
-            nwbfile,
-            self.segmentation_extractor.results,
-            metadata=translated,
-            metadata_key=self.metadata_key,
-            selection=self._selection(options),
-        )
-
-    def _selection(self, options: CaimanConversionOptions) -> Selection:
-        """Translate the options to what is written."""
-        everything = self.segmentation_extractor
-        extractor = _chosen(everything, options)
-        frames = extractor.get_num_samples()
-        if options.stub_test and frames:
-            extractor = extractor.slice_samples(0, min(options.num_stub_samples, frames))
-        lists_background = len(extractor.background_components) > 0
-        filtered = options.accepted_only or options.roi_ids_to_add is not None
-        return Selection(
-            components=extractor.components,
-            background=extractor.background_components if lists_background else everything.background_components,
-            frames=extractor.frames,
-            timing=_timing(extractor),
-            mask_type=options.mask_type,
-            columns=_own_columns(extractor),
-            iterator_options=options.iterator_options or {},
-            is_accepted=options.include_roi_acceptance is not False,
-            centroids=options.include_roi_centroids,
-            with_background=options.include_background_segmentation,
-            with_discarded=options.include_discarded_components and not filtered,
-            with_ring_model=options.include_ring_model,
-        )
+            translated = _with_table_name(translated, self.metadata_key, options.plane_segmentation_name)
+        extractor = self.segmentation_extractor
+        rate = self.sampling_frequency
+        is_given = self._is_sampling_given or rate != results.sampling_frequency
+        source: Literal["CaImAn", "given"] = "given" if is_given else "CaImAn"
+        plan = plan_of(extractor, options, sampling_frequency=rate, rate_source=source, ending=ending)
+        key = self.metadata_key
+        warn_of_movies(nwbfile, translated, key, results=results, rate=rate, is_stub=options.stub_test)
+        try:
+            add_results(nwbfile, results, metadata=translated, metadata_key=key, plan=plan)
+        except ValueError as error:
+            if type(error) is not ValueError or str(extractor.file_path) in str(error):
+                raise
+            message = f"{extractor.file_path} (metadata_key '{key}'): {error}"
+            raise ValueError(message) from error
 
 
-def _warn_of_container_names(metadata: Mapping[str, Any]) -> None:
-    for container, name in renamed_containers(metadata).items():
-        warnings.warn(
-            f"metadata['Ophys']['{container}']['name'] is '{name}', but the container in the NWB file is called "
-            f"'{container}': names for containers are a thing of list-based metadata alone.",
-            UserWarning,
-            stacklevel=3,
-        )
-
-
-def _warn_of_the_first_table() -> None:
-    warnings.warn(
-        "NeuroConv takes the first table of ROIs in list-based metadata for that of each other segmentation interface, "
-        "and the first is CaImAn's: the other's ROIs would be lost, or refused. Put the CaImAn interface after the "
-        "other one in the converter, or use dictionary-based metadata, get_metadata(use_new_metadata_format=True).",
-        UserWarning,
-        stacklevel=3,
-    )
-
-
-def _chosen(extractor: CaimanSegmentationExtractor, options: CaimanConversionOptions) -> CaimanSegmentationExtractor:
-    """Return a view of the ROIs that the options choose."""
-    if options.roi_ids_to_add is not None:
-        extractor = extractor.select_rois(options.roi_ids_to_add)
-    return extractor.select_accepted() if options.accepted_only else extractor
-
-
-def _timing(extractor: CaimanSegmentationExtractor) -> Timing:
-    """Say when the frames were taken: by the file's rate, unless times were set."""
-    if not extractor.frames:  # no trace, whose frames would have times
-        return Timing()
-    rate = extractor.get_sampling_frequency()
-    if not extractor.has_time_vector() and rate is not None:
-        return Timing(rate=rate, starting_time=extractor.frames.start / rate)
-    return Timing.of(extractor.get_timestamps(), rate)
-
-
-def _own_columns(extractor: CaimanSegmentationExtractor) -> dict[str, Column]:
-    """Return the properties that the user set, as columns."""
-    keys = [key for key in extractor.get_property_keys() if key in extractor.user_properties]  # in a lasting order
-    infos = {key: extractor.get_property_info(key) for key in keys}
-    return {
-        key: Column(info.data, info.description or f"Property '{key}', set before conversion.")
-        for key, info in infos.items()
-    }
-
-
-def _with_name(metadata: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+def _with_table_name(metadata: dict[str, Any], key: str, name: str) -> dict[str, Any]:
     """Return the metadata with another name for the table of ROIs of that key."""
     ophys = metadata.get("Ophys") or {}
     segmentations = ophys.get("PlaneSegmentations") or {}

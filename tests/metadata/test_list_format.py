@@ -666,7 +666,7 @@ EDITS: list[dict[str, Any]] = [
                 "name": "ImagingPlane",
                 "indicator": "GCaMP6s",
                 "excitation_lambda": 920.0,
-                "imaging_rate": 30.0,
+                "imaging_rate": 15.5,
                 "optical_channel": [GREEN],
             }
         ]
@@ -676,7 +676,7 @@ EDITS: list[dict[str, Any]] = [
             "caiman_segmentation": {
                 "indicator": "GCaMP6s",
                 "excitation_lambda": 920.0,
-                "imaging_rate": 30.0,
+                "imaging_rate": 15.5,
                 "optical_channel": [GREEN],
             }
         }
@@ -692,7 +692,7 @@ def test_edits_meet_either_format_of_the_interface(dictionaries, edits, in_json,
     metadata = dict_deep_update(base, {"Ophys": copy.deepcopy(edits)})
     plane = add(interface, through_json(metadata) if in_json else metadata).imaging_planes["ImagingPlane"]
     assert (plane.indicator, plane.location, plane.excitation_lambda) == ("GCaMP6s", "unknown", 920.0)
-    assert (plane.imaging_rate, list(plane.grid_spacing)) == (30.0, [1.2e-6, 1.5e-6])
+    assert (plane.imaging_rate, list(plane.grid_spacing)) == (15.5, [1.2e-6, 1.5e-6])
     assert [(channel.name, channel.emission_lambda) for channel in plane.optical_channel] == [("Green", 510.0)]
     assert plane.device.name == "PlaceholderMicroscope"
 

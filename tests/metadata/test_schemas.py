@@ -326,8 +326,8 @@ def test_metadata_may_be_silent(metadata: dict[str, Any]) -> None:
     "fields",
     [
         {"excitation_lambda": math.nan, "optical_channel": [{"emission_lambda": math.nan}]},
-        {"excitation_lambda": 920, "imaging_rate": 30, "optical_channel": [{"emission_lambda": 510}]},
-        {"excitation_lambda": np.float32(920), "imaging_rate": np.int64(30)},
+        {"excitation_lambda": 920, "imaging_rate": 15.49, "optical_channel": [{"emission_lambda": 510}]},
+        {"excitation_lambda": np.float32(920), "imaging_rate": np.float64(15.49)},
         {"grid_spacing": np.array([1e-6, 2e-6]), "origin_coords": (0, 0, -1e-4)},
     ],
 )

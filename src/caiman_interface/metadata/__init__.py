@@ -4,7 +4,8 @@ Everything that other rooms need is here; none of them has to know that there ar
 """
 
 from .from_lists import renamed_containers, shadows_other_segmentation, to_dictionaries
-from .from_results import metadata_of
+from .from_results import metadata_of, with_new_names
+from .imaging_rate import with_imaging_rate
 from .known_entries import KnownEntries, UnusedEntry
 from .models import checked_metadata
 from .number_lists import ChangedList, changed_number_lists
@@ -39,4 +40,6 @@ __all__ = [
     "to_dictionaries",
     "to_lists",
     "value_at",
+    "with_imaging_rate",
+    "with_new_names",
 ]

@@ -1,8 +1,9 @@
-"""Models whose messages are for the person who wrote the input: which key, what stands there, what was expected."""
+"""Models whose messages are for the user who wrote the input: which key, what was found, what was expected."""
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
@@ -16,7 +17,7 @@ _Item = TypeVar("_Item")
 
 
 class CheckedModel(BaseModel):
-    """A model that refuses unknown keys and names those that it knows."""
+    """A model that refuses unknown keys and lists the known ones."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,11 +32,11 @@ class CheckedModel(BaseModel):
 
 
 def unknown_key(name: Any, value: Any, known: Iterable[str]) -> InitErrorDetails:
-    """Return the error for a key that is none of the `known` ones."""
+    """Return the error for a key that is not among the `known` ones."""
     names = list(known)
     near = difflib.get_close_matches(str(name), names, n=1)
     expected = f"'{near[0]}'" if near else f"one of {', '.join(names)}"
-    return _error("extra_forbidden", f"unknown key '{name}'; expected {expected}", (name,), value)
+    return custom_error("extra_forbidden", f"unknown key '{name}'; expected {expected}", (name,), value)
 
 
 def _explained(details: ErrorDetails, known: Iterable[str]) -> InitErrorDetails:
@@ -43,14 +44,15 @@ def _explained(details: ErrorDetails, known: Iterable[str]) -> InitErrorDetails:
         return unknown_key(details["loc"][0], details["input"], known)
     if details["type"] == "path_not_file":
         # pydantic shortens a long input in the middle, which is where paths differ.
-        return _error(
+        return custom_error(
             details["type"], f"'{details['input']}' does not point to a file", details["loc"], details["input"]
         )
-    return _error(details["type"], details["msg"].removeprefix("Value error, "), details["loc"], details["input"])
+    return custom_error(details["type"], details["msg"].removeprefix("Value error, "), details["loc"], details["input"])
 
 
-def _error(kind: str, message: str, place: tuple[int | str, ...], value: Any) -> InitErrorDetails:
-    # pydantic's own errors would each end with a link to its documentation, which is for programmers.
+def custom_error(kind: str, message: str, place: tuple[int | str, ...], value: Any) -> InitErrorDetails:
+    """Return an error of a model with a message of ours."""
+    # pydantic's own errors end with a link to its documentation, which is for programmers.
     return InitErrorDetails(type=PydanticCustomError(kind, "{message}", {"message": message}), loc=place, input=value)
 
 
@@ -58,5 +60,17 @@ def _plain_list(value: Any) -> Any:
     return list(value) if isinstance(value, tuple | np.ndarray) else value
 
 
+def _none_if_empty(value: Any) -> Any:
+    """Return None for what a form sends of an empty field: nothing, NaN (for null), or an empty list."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    is_empty = (isinstance(value, str) and value.strip() in {"", "NaN"}) or (isinstance(value, list) and not value)
+    return None if is_nan or is_empty else value
+
+
+OptionalNumber = Annotated[float | None, BeforeValidator(_none_if_empty)]
+"""A number, or None for an empty field of a form."""
+
+EmptyIsNone = BeforeValidator(_none_if_empty)
+
 ListOf = Annotated[list[_Item], BeforeValidator(_plain_list)]
-"""A list, for which a tuple or an array will do, as for NeuroConv."""
+"""A list; a tuple or an array is accepted too, as by NeuroConv."""

@@ -21,7 +21,7 @@ from .vocabulary import (
 
 
 def method_description(results: CaimanResults) -> str:
-    """Say with what the components were found."""
+    """Return the name of the analysis that found the components."""
     methods = {
         "CNMF": "constrained nonnegative matrix factorization (CNMF)",
         "CNMF-E": "CNMF-E, the model for one-photon imaging",
@@ -31,17 +31,28 @@ def method_description(results: CaimanResults) -> str:
     return f"CaImAn{version}, {methods[results.method]}"
 
 
-def metadata_of(results: CaimanResults, metadata_key: str) -> dict[str, Any]:
-    """Return what the file states, as NeuroConv's dictionary-based ``Ophys`` metadata.
+def metadata_of(
+    results: CaimanResults,
+    metadata_key: str,
+    *,
+    sampling_frequency: float | None = None,
+    ending: str | None = None,
+) -> dict[str, Any]:
+    """Return what the file specifies, as NeuroConv's dictionary-based ``Ophys`` metadata.
 
     Parameters
     ----------
     results : CaimanResults
         The open file.
     metadata_key : str
-        The key of the interface; the entries stand under it.
+        The key of the interface; the entries are under it.
+    sampling_frequency : float, optional
+        Frames per second, in place of the file's value.
+    ending : str, optional
+        Ending of all names but that of the imaging plane; by default that of the key.
     """
-    ending = name_ending(metadata_key)
+    rate = results.sampling_frequency if sampling_frequency is None else sampling_frequency
+    ending = name_ending(metadata_key) if ending is None else ending
     background_key, discarded_key = metadata_key + BACKGROUND.key_ending, metadata_key + DISCARDED.key_ending
     segmentations = {
         metadata_key: {
@@ -67,7 +78,7 @@ def metadata_of(results: CaimanResults, metadata_key: str) -> dict[str, Any]:
         }
         responses[discarded_key] = {name: _series(name, ending, DISCARDED) for name in results.discarded.traces}
     metadata = {
-        "ImagingPlanes": {metadata_key: _imaging_plane(results, ending)},
+        "ImagingPlanes": {metadata_key: _imaging_plane(results, name_ending(metadata_key), rate)},
         "PlaneSegmentations": segmentations,
         "RoiResponses": responses,
     }
@@ -79,7 +90,7 @@ def metadata_of(results: CaimanResults, metadata_key: str) -> dict[str, Any]:
 
 
 def _image_description(name: str, image: NDArray[Any], results: CaimanResults) -> str:
-    """Describe an image, and say so where it is not of the frame's size."""
+    """Return the description of an image, which says so where the image has another size than the frame."""
     if image.shape == results.frame_shape:
         return IMAGES[name].description
     return f"{IMAGES[name].description} Of the movie as OnACID shrank it (ds_factor): its pixels are larger."
@@ -90,7 +101,7 @@ def _series(name: str, ending: str, table: RoiTable = COMPONENTS) -> dict[str, s
     return {"name": f"{table.trace_prefix}{text.name}{ending}", "description": text.description, "unit": text.unit}
 
 
-def _imaging_plane(results: CaimanResults, ending: str) -> dict[str, Any]:
+def _imaging_plane(results: CaimanResults, ending: str, rate: float | None) -> dict[str, Any]:
     """Return what CaImAn knows of the imaging plane; the rest only the experimenter knows."""
     photons = "One-photon" if results.is_one_photon else "Two-photon"
     volume = "volume" if results.is_volumetric else "plane"
@@ -98,8 +109,8 @@ def _imaging_plane(results: CaimanResults, ending: str) -> dict[str, Any]:
         "name": f"ImagingPlane{ending}",
         "description": f"{photons} imaging {volume}, as CaImAn's parameters say.",
     }
-    if results.sampling_frequency is not None:
-        plane["imaging_rate"] = results.sampling_frequency
+    if rate is not None:
+        plane["imaging_rate"] = rate
     dxy = results.parameters.data.dxy
     if dxy is not None:
         # A tuple, since NeuroConv's converters merge lists and drop what is in them twice: of a list, one length would
@@ -116,3 +127,27 @@ def _micrometres_to_metres(length: float) -> float:
     list of parameters says "pixels per um", which it is not. NWB's order is x, y too.
     """
     return float(Decimal(repr(length)).scaleb(-6))
+
+
+def with_new_names(metadata: dict[str, Any], own: dict[str, Any], renamed: dict[str, Any]) -> dict[str, Any]:
+    """Return dictionary-based metadata in which names that a file specifies give way to other ones.
+
+    Parameters
+    ----------
+    metadata : dict
+        The whole metadata; it is not changed. Names that a user gave stay.
+    own, renamed : dict
+        What `metadata_of` returns for the same file, with the names of `metadata` and with the wanted ones.
+    """
+    ophys = dict(metadata.get("Ophys") or {})
+    for block in ("PlaneSegmentations", "RoiResponses", "SegmentationImages"):
+        ophys[block] = _with_new_names(ophys.get(block) or {}, own.get(block) or {}, renamed.get(block) or {})
+    return {**metadata, "Ophys": ophys}
+
+
+def _with_new_names(entries: Any, own: Any, renamed: Any) -> Any:
+    if not isinstance(entries, dict) or not isinstance(own, dict):
+        return entries
+    changed = {key: _with_new_names(entry, own.get(key), renamed.get(key)) for key, entry in entries.items()}
+    is_default = "name" in own and entries.get("name") == own["name"]
+    return {**changed, "name": renamed["name"]} if is_default else changed

@@ -105,7 +105,7 @@ class KnownEntries:
         """
         stated = (others, *own)
         keys = set(metadata_keys)
-        linked_planes = {*_values_of(PLANE_LINK, merged), *_values_of(LISTED_PLANE_LINK, merged)}
+        linked_planes = {*values_of(PLANE_LINK, merged), *values_of(LISTED_PLANE_LINK, merged)}
         planes = {*keys, *linked_planes, *(key for one in stated for key in _mapping(one, _PLANES))}
         names: dict[Block, frozenset[str]] = {
             _PLANES: frozenset(planes),
@@ -122,7 +122,7 @@ class KnownEntries:
             own_keys = {key for one in stated for key in _mapping(one, block)}
             names[block] = frozenset({*keys, *own_keys, *(tables if block == _IMAGES else ())})
         if not has_other_interfaces:
-            devices = {*_values_of(DEVICE_LINK, merged), *_values_of(LISTED_DEVICE_LINK, merged)}
+            devices = {*values_of(DEVICE_LINK, merged), *values_of(LISTED_DEVICE_LINK, merged)}
             of_keys = _names({"Devices": _chosen(_mapping(merged, _DEVICES), devices)}, _DEVICES)
             names[_DEVICES] = frozenset(devices)
             names |= dict.fromkeys(_LISTED_DEVICES, frozenset({*devices, *of_keys, DEFAULT_DEVICE}))
@@ -195,11 +195,11 @@ def _names(metadata: Mapping[str, Any], block: Block) -> Iterator[str]:
             yield name
 
 
-def _values_of(key: str, value: Any) -> Iterator[str]:
+def values_of(key: str, value: Any) -> Iterator[str]:
     """Yield each string under a key, at any depth."""
     inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
     for name, item in inner:
         if name == key and isinstance(item, str):
             yield item
         else:
-            yield from _values_of(key, item)
+            yield from values_of(key, item)

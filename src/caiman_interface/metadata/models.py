@@ -1,4 +1,4 @@
-"""The metadata of one analysis, as NeuroConv's dictionary-based format states it."""
+"""The metadata of one analysis, in NeuroConv's dictionary-based format."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
-from .checked import CheckedModel, ListOf, unknown_key
+from .checked import CheckedModel, EmptyIsNone, ListOf, OptionalNumber, unknown_key
 
 
 def _positive_or_unknown(value: float) -> float:
-    """Accept a positive length, or NaN, which stands for "unknown" in NWB files."""
+    """Accept a positive length, or NaN, which means "unknown" in NWB files."""
     if math.isnan(value) or 0 < value < math.inf:
         return value
-    message = "expected a positive number of nanometres, or NaN where it is not known"
+    message = "expected a positive number of nanometres, or NaN if it is unknown"
     raise ValueError(message)
 
 
 def _no_slash(value: str) -> str:
-    """Accept what HDF5 and Zarr take as a name."""
+    """Accept what HDF5 and Zarr accept as a name."""
     if "/" in value or ":" in value or not value:
         message = "expected a name of at least one character, without '/' and ':'"
         raise ValueError(message)
@@ -30,11 +30,16 @@ def _no_slash(value: str) -> str:
 
 Name = Annotated[str, AfterValidator(_no_slash), Field(json_schema_extra={"pattern": "^[^/:]+$"})]
 Nanometres = Annotated[float, AfterValidator(_positive_or_unknown), Field(json_schema_extra={"exclusiveMinimum": 0})]
-Lengths = ListOf[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
-Coordinates = ListOf[Annotated[float, Field(allow_inf_nan=False)]]
+
+# The tables of NWB GUIDE send the numbers of a list as text, as NeuroConv's own schema, which sets no type, allows.
+_NUMBER_OR_TEXT = {"pattern": r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"}
+_LENGTH = Annotated[float, Field(gt=0, allow_inf_nan=False), WithJsonSchema({**_NUMBER_OR_TEXT, "exclusiveMinimum": 0})]
+_COORDINATE = Annotated[float, Field(allow_inf_nan=False), WithJsonSchema(_NUMBER_OR_TEXT)]
+Lengths = Annotated[ListOf[_LENGTH], Field(min_length=2, max_length=3)]
+Coordinates = Annotated[ListOf[_COORDINATE], Field(min_length=2, max_length=3)]
 
 
-# An entry may be partial: what it does not state is taken from the CaImAn file.
+# An entry may be partial: missing fields are taken from the CaImAn file.
 
 
 class OpticalChannelEntry(CheckedModel):
@@ -77,7 +82,7 @@ class ImagingPlaneEntry(CheckedModel):
     location: str | None = Field(
         default=None, title="Location", description="Area of the brain, as an atlas names it.", examples=["VISp2/3"]
     )
-    imaging_rate: float | None = Field(
+    imaging_rate: OptionalNumber = Field(
         default=None,
         gt=0,
         allow_inf_nan=False,
@@ -85,10 +90,8 @@ class ImagingPlaneEntry(CheckedModel):
         description="Frames (or volumes) per second.",
         examples=[30.0],
     )
-    grid_spacing: Lengths | None = Field(
+    grid_spacing: Annotated[Lengths | None, EmptyIsNone] = Field(
         default=None,
-        min_length=2,
-        max_length=3,
         title="Grid spacing",
         description="Distance between pixels in x, y (and z), in the unit of grid_spacing_unit.",
         examples=[[1.2e-6, 1.5e-6]],
@@ -96,10 +99,8 @@ class ImagingPlaneEntry(CheckedModel):
     grid_spacing_unit: str | None = Field(
         default=None, title="Unit of the grid spacing", description="Unit of grid_spacing.", examples=["meters"]
     )
-    origin_coords: Coordinates | None = Field(
+    origin_coords: Annotated[Coordinates | None, EmptyIsNone] = Field(
         default=None,
-        min_length=2,
-        max_length=3,
         title="Origin",
         description="Place of the first pixel in x, y (and z), in the unit of origin_coords_unit.",
         examples=[[0.0, 0.0, 100e-6]],
@@ -167,24 +168,24 @@ class RoiResponseEntry(CheckedModel):
         description="Remarks on the trace.",
         examples=["The shutter was closed in the first 30 s"],
     )
-    conversion: float | None = Field(
+    conversion: OptionalNumber = Field(
         default=None,
         allow_inf_nan=False,
         title="Conversion",
-        description="By what the values are to be multiplied to be in the unit.",
+        description="Factor by which the values are multiplied to get the unit.",
         examples=[1.0, 0.01],
     )
-    offset: float | None = Field(
+    offset: OptionalNumber = Field(
         default=None,
         allow_inf_nan=False,
         title="Offset",
-        description="What is then to be added to the values, in the unit.",
+        description="Added to the values after that, in the unit.",
         examples=[0.0, -100.0],
     )
-    resolution: float | None = Field(
+    resolution: OptionalNumber = Field(
         default=None,
         title="Resolution",
-        description="Smallest difference between values, in the unit; -1 where it is not known.",
+        description="Smallest difference between values, in the unit; -1 if it is unknown.",
         examples=[-1.0, 0.001],
     )
 
@@ -218,7 +219,7 @@ class OphysMetadata(CheckedModel):
     @model_validator(mode="before")
     @classmethod
     def _no_misspelt_block(cls, value: Any) -> Any:
-        """Refuse a block whose name is nearly one of ours: it would be ignored without a word."""
+        """Refuse a block whose name is nearly one of ours: it would be ignored without a warning."""
         ours = list(cls.model_fields)
         misspelt = [
             unknown_key(name, block, ours)

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, PositiveInt, WithJsonSchema, model_valid
 from .checked import CheckedModel, ListOf
 
 _DEFAULT_STUB_SAMPLES = 100
-# Those that a form can ask for; NeuroConv has more, for programs.
+# Those that a form can offer; NeuroConv has more, for programs.
 _ITERATOR_OPTIONS = {
     "type": "object",
     "properties": {
@@ -17,7 +17,7 @@ _ITERATOR_OPTIONS = {
             "type": "number",
             "exclusiveMinimum": 0,
             "title": "Buffer (GB)",
-            "description": "How much of a trace is in memory at a time, in gigabytes.",
+            "description": "Size of the part of a trace that is in memory at a time, in gigabytes.",
             "examples": [0.1],
         },
         "display_progress": {
@@ -32,7 +32,7 @@ _ITERATOR_OPTIONS = {
 
 
 class CaimanConversionOptions(CheckedModel):
-    """What of the results to write, and in which form.
+    """Which results to write, and in which form.
 
     All options of NeuroConv's own CaImAn interface are here with the same meaning.
     """
@@ -57,8 +57,14 @@ class CaimanConversionOptions(CheckedModel):
     accepted_only: bool = Field(
         default=False,
         title="Accepted components only",
-        description="Write only the components that CaImAn's evaluation accepted: their rows, masks, traces and "
-        "metrics. Without evaluation all count as accepted.",
+        description="Write only the accepted components: their rows, masks, traces and metrics. Without evaluation "
+        "all count as accepted.",
+    )
+    accepted_by: Literal["auto", "manual", "both"] = Field(
+        default="auto",
+        title="Accepted by",
+        description="Which judgement counts for accepted_only: 'auto' is CaImAn's evaluation, 'manual' the components "
+        "accepted by hand in CaImAn's viewer, 'both' the evaluation as corrected by hand.",
     )
     roi_ids_to_add: ListOf[int | str] | None = Field(
         default=None,
@@ -72,24 +78,25 @@ class CaimanConversionOptions(CheckedModel):
         default=None,
         title="Form of the masks",
         description="'pixel' (or 'voxel' for a volume) lists the pixels of each footprint; 'image' writes a whole "
-        "image for each, which takes far more room. By default 'pixel' or 'voxel', whichever the frame asks for.",
+        "image for each, which takes far more space. By default 'pixel', or 'voxel' for a volume.",
     )
     plane_segmentation_name: str | None = Field(
         default=None,
         min_length=1,
         title="Name of the table of ROIs",
-        description="Name of the PlaneSegmentation to write, in place of the one in the metadata.",
+        description="Name of the PlaneSegmentation to write, in place of the one in the metadata. Where it alone "
+        "distinguishes several CaImAn files, the other names are derived from it.",
         examples=["PlaneSegmentation"],
     )
     include_background_segmentation: bool = Field(
         default=True,
         title="Background",
-        description="Whether to write the background components (b, f) as a table of their own with their traces.",
+        description="Whether to write the background components (b, f) as a separate table with their traces.",
     )
     include_discarded_components: bool = Field(
         default=True,
         title="Discarded components",
-        description="Whether to write the components that select_components set aside as a table of their own. They "
+        description="Whether to write the components that select_components removed as a separate table. They "
         "are left out when ROIs are chosen with accepted_only or roi_ids_to_add.",
     )
     include_roi_centroids: bool = Field(
@@ -98,7 +105,7 @@ class CaimanConversionOptions(CheckedModel):
     include_roi_acceptance: bool | None = Field(
         default=None,
         title="Acceptance",
-        description="Whether to write which components were accepted; they are unless this is false.",
+        description="Whether to write which components were accepted; written unless this is false.",
     )
     include_ring_model: bool = Field(
         default=False,
@@ -120,5 +127,5 @@ class CaimanConversionOptions(CheckedModel):
 
     @property
     def num_stub_samples(self) -> int:
-        """How many frames a short test writes, under whichever name it was given."""
+        """How many frames a short test writes, under either name."""
         return self.stub_frames or self.stub_samples

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field, FilePath
+from pydantic import ConfigDict, Field, FilePath, model_validator
 
-from .checked import CheckedModel
+from .checked import CheckedModel, OptionalNumber
 
 
 class CaimanSourceData(CheckedModel):
-    """Where the CaImAn results are, and the key under which the metadata describes them."""
+    """Where the CaImAn results are, when the frames were taken, and under which key the metadata describes them."""
 
     model_config = ConfigDict(title="CaImAn source data")
 
@@ -27,3 +27,26 @@ class CaimanSourceData(CheckedModel):
         "By default 'caiman_segmentation'.",
         examples=["plane0"],
     )
+    sampling_frequency: OptionalNumber = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        title="Sampling frequency (Hz)",
+        description="Frames (or volumes) per second, for a file without a rate or with a wrong one: CaImAn assumes "
+        "30 Hz unless it is told. By default the file's own rate (fr).",
+        examples=[15.0],
+    )
+    timestamps_path: str | None = Field(
+        default=None,
+        title="Timestamps",
+        description="File with the time of each frame in seconds, in place of a sampling frequency: .npy; .csv or .txt "
+        "with one time per line; or a dataset in HDF5, as 'file.h5::dataset'.",
+        examples=["sessions/mouse1_day2_times.npy", "sessions/mouse1_day2.h5::frame_times"],
+    )
+
+    @model_validator(mode="after")
+    def _one_source_of_times(self) -> CaimanSourceData:
+        if self.sampling_frequency is not None and self.timestamps_path:
+            message = "sampling_frequency and timestamps_path exclude each other: expected one of the two"
+            raise ValueError(message)
+        return self

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,8 @@ from .shifts import add_shifts, shifts_name
 
 
 @dataclass(frozen=True)
-class Selection:
-    """What of an analysis is to be written.
+class WritePlan:
+    """What of an analysis is written.
 
     Attributes
     ----------
@@ -47,6 +47,12 @@ class Selection:
         Columns of the caller's own, which stand for those of CaImAn of the same name.
     iterator_options : mapping
         Options of NeuroConv's ``SliceableDataChunkIterator``.
+    sampling_frequency : float or None
+        Frames per second of the imaging plane, in place of the CaImAn file's.
+    rate_source : {"CaImAn", "given"}
+        Whether the times of frames come from the CaImAn file.
+    ending : str or None
+        Ending of all names but that of the imaging plane; None for that of the metadata key.
     is_accepted, centroids, with_background, with_discarded, with_ring_model : bool
         Whether these are written.
     """
@@ -63,6 +69,9 @@ class Selection:
     with_background: bool = True
     with_discarded: bool = True
     with_ring_model: bool = False
+    sampling_frequency: float | None = None
+    rate_source: Literal["CaImAn", "given"] = "CaImAn"
+    ending: str | None = None
 
 
 def add_results(
@@ -71,7 +80,7 @@ def add_results(
     *,
     metadata: Mapping[str, Any],
     metadata_key: str,
-    selection: Selection,
+    plan: WritePlan,
 ) -> None:
     """Add an analysis to an NWB file.
 
@@ -86,8 +95,8 @@ def add_results(
         entry is None is left out.
     metadata_key : str
         The key of this analysis in the metadata.
-    selection : Selection
-        What is to be written.
+    plan : WritePlan
+        What to write.
 
     Raises
     ------
@@ -95,7 +104,7 @@ def add_results(
         If something of a name that is to be written stands in the file, or the metadata refers to what it lacks.
         Nothing is added then.
     """
-    writer = _Writer(results, metadata, metadata_key, selection)
+    writer = _Writer(results, metadata, metadata_key, plan)
     parts = list(writer.parts())
     check_names(nwbfile, [name for part in parts for name in part.names])
     for part in parts:
@@ -117,38 +126,40 @@ class _Writer:
         results: CaimanResults,
         metadata: Mapping[str, Any],
         metadata_key: str,
-        selection: Selection,
+        plan: WritePlan,
     ) -> None:
         self._results = results
         self._key = metadata_key
-        self._ending = name_ending(metadata_key)
-        self._selection = selection
-        self._defaults = metadata_of(results, metadata_key)
+        self._ending = name_ending(metadata_key) if plan.ending is None else plan.ending
+        self._plan = plan
+        self._defaults = metadata_of(
+            results, metadata_key, sampling_frequency=plan.sampling_frequency, ending=self._ending
+        )
         self._stated: Mapping[str, Any] = metadata.get("Ophys") or {}
         self._metadata = {**metadata, "Ophys": {**self._stated, "ImagingPlanes": self._planes()}}
-        self._frames = slice(selection.frames.start, selection.frames.stop)
-        self._mask_type = _fitting(selection.mask_type, results)
+        self._frames = slice(plan.frames.start, plan.frames.stop)
+        self._mask_type = _fitting(plan.mask_type, results)
 
     def parts(self) -> Iterator[_Part]:
         """Yield what is to be written, in order; nothing is added yet."""
         yield self._components()
-        if self._selection.with_background:
+        if self._plan.with_background:
             yield from self._background()
-        if self._selection.with_discarded:
+        if self._plan.with_discarded:
             yield from self._discarded()
         yield self._images()
         ending = self._ending
         yield _Part([parameters_name(ending)], partial(add_parameters, results=self._results, ending=ending))
         yield from self._shifts()
-        model = self._results.ring_model if self._selection.with_ring_model else None
+        model = self._results.ring_model if self._plan.with_ring_model else None
         if model is not None:
             yield _Part([ring_model_name(ending)], partial(add_ring_model, matrix=model, ending=ending))
 
     def _components(self) -> _Part:
         """Describe the table of components and their traces."""
         components = self._results.components
-        chosen = self._selection.components
-        columns = {**component_columns(self._results, chosen), **self._selection.columns}
+        chosen = self._plan.components
+        columns = {**component_columns(self._results, chosen), **self._plan.columns}
         traces = {**components.traces, **components.dff_deconvolution}
         return self._rois(
             self._key,
@@ -163,7 +174,7 @@ class _Writer:
     def _background(self) -> Iterator[_Part]:
         """Describe the background components and their traces, if there are any."""
         footprints = self._results.background_footprints
-        chosen = self._selection.background
+        chosen = self._plan.background
         if footprints is None or len(chosen) == 0:
             return
         trace = self._results.background_trace
@@ -197,9 +208,9 @@ class _Writer:
     def _wanted(self, columns: Mapping[str, Column]) -> dict[str, Column]:
         """Leave out the columns that the options switch off."""
         left_out = set()
-        if not self._selection.is_accepted:
+        if not self._plan.is_accepted:
             left_out.add("is_accepted")
-        if not self._selection.centroids:
+        if not self._plan.centroids:
             left_out.add("ROICentroids")
         return {name: column for name, column in columns.items() if name not in left_out}
 
@@ -219,8 +230,8 @@ class _Writer:
                 traces=written,
                 fields=entries,
                 table=rois,
-                timing=self._selection.timing,
-                iterator_options=self._selection.iterator_options,
+                timing=self._plan.timing,
+                iterator_options=self._plan.iterator_options,
             )
 
         series = [ObjectName(SERIES_CONTAINER, entries[name]["name"]) for name in written]
@@ -240,7 +251,7 @@ class _Writer:
         if shifts is None or len(shifts) != self._results.num_frames:
             return
         name = shifts_name(self._ending)
-        add = partial(add_shifts, name=name.name, shifts=shifts[self._frames], timing=self._selection.timing)
+        add = partial(add_shifts, name=name.name, shifts=shifts[self._frames], timing=self._plan.timing)
         yield _Part([name], add)
 
     def _plane_key(self) -> str:
