@@ -314,7 +314,7 @@ class Movie(TiffImagingInterface):  # type: ignore[misc]
 
 @pytest.mark.parametrize("order", [("Movie", "Segmentation"), ("Segmentation", "Movie")])
 def test_a_movie_lies_on_the_same_imaging_plane(order, tmp_path) -> None:
-    frames = np.random.default_rng(0).integers(0, 4096, size=(10, 60, 80), dtype=np.uint16)
+    frames = np.random.default_rng(0).integers(0, 4096, size=(600, 6, 8), dtype=np.uint16)
     tifffile.imwrite(tmp_path / "movie.tif", frames)
     classes = {"Movie": Movie, "Segmentation": CaimanSegmentationInterface}
 
@@ -402,8 +402,8 @@ def test_a_table_that_neuroconv_takes_for_anothers_is_a_warning() -> None:
     converter = beside_another(("Caiman", "Other"))
     metadata = with_start(in_lists(converter))
     with (
-        pytest.warns(UserWarning, match=r"takes the first table of ROIs .* Put the CaImAn interface after"),
-        pytest.raises(ValueError, match="'roi_0' is not in list"),  # NeuroConv's; no longer so, the warning can go
+        pytest.warns(UserWarning, match=r"assigns the first table of ROIs .* Put the CaImAn interface after"),
+        pytest.raises(ValueError, match="'roi_0' is not in list"),  # NeuroConv's; when it is fixed, the warning can go
     ):
         converter.create_nwbfile(metadata=metadata)
     converter.data_interface_objects["Caiman"].segmentation_extractor.results.close()

@@ -19,8 +19,8 @@ from pynwb.testing.mock.file import mock_NWBFile
 from pynwb.testing.mock.ophys import mock_ImagingPlane, mock_TwoPhotonSeries
 
 from caiman_interface import CaimanSegmentationInterface
-from caiman_interface.movies import interface_mismatches
-from caiman_interface.timestamps import TimestampsError, find_timestamps, read_timestamps
+from caiman_interface.conversion.movies import interface_mismatches
+from caiman_interface.conversion.timestamps import TimestampsError, find_timestamps, read_timestamps
 
 FILE = Path(__file__).parent / "data" / "sim2p_full.hdf5"
 FRAMES, FILE_RATE = 600, 15.49

@@ -413,7 +413,7 @@ def test_every_field_to_type_in_has_an_example(kind) -> None:
 
 
 def has_free_values(schema: dict[str, Any]) -> bool:
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    kinds = schema.get("type", "number")
     if "array" in kinds and "properties" not in schema:
         items = schema["items"]
         return any(has_free_values(choice) for choice in items.get("anyOf", [items]))

@@ -8,7 +8,7 @@ from .plugins import startup
 
 TYPE_CHECKING = False  # `typing` itself would cost more than all the rest of this import
 if TYPE_CHECKING:
-    from .caiman_file import CaimanFileError, CaimanResults
+    from .caiman_file import CaimanFileError, CaimanFileWarning, CaimanResults
     from .extractor import CaimanSegmentationExtractor
     from .interface import CaimanSegmentationInterface
     from .verification.verify import verify
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CaimanFileError",
+    "CaimanFileWarning",
     "CaimanResults",
     "CaimanSegmentationExtractor",
     "CaimanSegmentationInterface",
@@ -29,6 +30,7 @@ __all__ = [
 
 _MODULE_OF = {
     "CaimanFileError": "caiman_interface.caiman_file",
+    "CaimanFileWarning": "caiman_interface.caiman_file",
     "CaimanResults": "caiman_interface.caiman_file",
     "CaimanSegmentationExtractor": "caiman_interface.extractor",
     "CaimanSegmentationInterface": "caiman_interface.interface",

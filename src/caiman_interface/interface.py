@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from pynwb import NWBFile
 
 from ._compat.neuroconv import uses_dict_metadata
-from .conversion_warnings import warn_of_file, warn_of_lists, warn_of_movies
+from .conversion.notices import warn_of_file, warn_of_lists, warn_of_movies
+from .conversion.planning import free_ending, plan_of, sampling_frequency_of
+from .conversion.representation import as_html, summary
+from .conversion.timestamps import find_timestamps, read_timestamps
 from .extractor import CaimanSegmentationExtractor
 from .metadata import (
     DEFAULT_METADATA_KEY,
@@ -32,9 +35,6 @@ from .metadata.list_schema import list_metadata_schema
 from .metadata.schema import mergeable_schema
 from .metadata.vocabulary import name_ending
 from .nwb.content import add_results
-from .planning import free_ending, plan_of, sampling_frequency_of
-from .representation import as_html, summary
-from .timestamps import find_timestamps, read_timestamps
 from .writer.file import FastWriteMixin
 
 

@@ -31,6 +31,7 @@ def test_import_is_light(folder_of_package: Path) -> None:
     ("name", "module"),
     [
         ("CaimanFileError", "caiman_interface.caiman_file"),
+        ("CaimanFileWarning", "caiman_interface.caiman_file"),
         ("CaimanResults", "caiman_interface.caiman_file"),
         ("CaimanSegmentationExtractor", "caiman_interface.extractor"),
         ("CaimanSegmentationInterface", "caiman_interface.interface"),

@@ -1,7 +1,7 @@
 """What CaImAn saved: its HDF5 dialect, decoded and lazy."""
 
 from .components import Acceptance, Components
-from .errors import CaimanFileError
+from .errors import CaimanFileError, CaimanFileWarning
 from .footprints import Footprints, PixelTable
 from .omissions import Omission
 from .parameters import CaimanParameters
@@ -11,6 +11,7 @@ from .traces import Trace
 __all__ = [
     "Acceptance",
     "CaimanFileError",
+    "CaimanFileWarning",
     "CaimanParameters",
     "CaimanResults",
     "Components",

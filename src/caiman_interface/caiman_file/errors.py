@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 
+class CaimanFileWarning(UserWarning):
+    """A CaImAn file has fields that look wrong, or that cannot be used."""
+
+
 class CaimanFileError(ValueError):
     """The file is not what CaImAn writes, or contradicts itself.
 

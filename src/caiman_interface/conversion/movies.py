@@ -11,7 +11,7 @@ from neuroconv.datainterfaces.ophys.baseimagingextractorinterface import BaseIma
 from pynwb import NWBFile
 from pynwb.ophys import OnePhotonSeries, TwoPhotonSeries
 
-from .metadata.imaging_rate import is_same_rate
+from caiman_interface.metadata.imaging_rate import is_same_rate
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pynwb import NWBFile
 
-from .extractor import CaimanSegmentationExtractor
-from .metadata import CaimanConversionOptions
-from .nwb.content import WritePlan
-from .nwb.parameters import parameters_name
-from .nwb.responses import Timing
-from .nwb.segmentation import Column
-from .nwb.vocabulary import OPHYS_MODULE
+from caiman_interface.extractor import CaimanSegmentationExtractor
+from caiman_interface.metadata import CaimanConversionOptions
+from caiman_interface.nwb.content import WritePlan
+from caiman_interface.nwb.parameters import parameters_name
+from caiman_interface.nwb.responses import Timing
+from caiman_interface.nwb.segmentation import Column
+from caiman_interface.nwb.vocabulary import OPHYS_MODULE
 
 _DEFAULT_TABLE = "PlaneSegmentation"
 

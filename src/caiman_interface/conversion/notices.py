@@ -8,16 +8,13 @@ from typing import Any
 
 from pynwb import NWBFile
 
-from ._compat.neuroconv import uses_first_listed_table
-from .caiman_file import CaimanResults
-from .metadata import renamed_containers, shadows_other_segmentation, value_at
+from caiman_interface._compat.neuroconv import uses_first_listed_table
+from caiman_interface.caiman_file import CaimanFileWarning, CaimanResults
+from caiman_interface.metadata import renamed_containers, shadows_other_segmentation, value_at
+
 from .movies import movie_mismatches
 
 _AT_THE_CALLER = 4  # of `add_to_nwbfile`
-
-
-class CaimanFileWarning(UserWarning):
-    """A CaImAn file has fields that look wrong, or that cannot be used."""
 
 
 def warn_of_file(results: CaimanResults) -> None:

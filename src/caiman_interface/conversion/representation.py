@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from .extractor import CaimanSegmentationExtractor
+from caiman_interface.extractor import CaimanSegmentationExtractor
 
 _CELL = "style='text-align: left'"
 
