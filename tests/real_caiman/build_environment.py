@@ -92,21 +92,25 @@ def build(source: Path, environment: Path) -> Path:
         (copy / "setup.py").write_text(_SETUP.format(version=version), encoding="utf-8")
         _pip(python, "--no-deps", "--no-build-isolation", str(copy))
     _add_placeholders(python)
-    subprocess.run([python, "-c", "from caiman.source_extraction.cnmf import cnmf, online_cnmf"], check=True)  # noqa: S603
+    subprocess.run([python, "-c", "from caiman.source_extraction.cnmf import cnmf, online_cnmf"], check=True)
     return python
 
 
 def _pip(python: Path, *arguments: str) -> None:
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *arguments], check=True)  # noqa: S603
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *arguments], check=True)
 
 
 def _add_placeholders(python: Path) -> None:
     """Write a package ``tensorflow`` whose names can be imported and do nothing."""
     command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    packages = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+    packages = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     keras = Path(packages) / "tensorflow" / "keras"
     keras.mkdir(parents=True, exist_ok=True)
-    for file in (keras.parent / "__init__.py", keras / "__init__.py", *(keras / f"{n}.py" for n in _PLACEHOLDER_MODULES)):
+    for file in (
+        keras.parent / "__init__.py",
+        keras / "__init__.py",
+        *(keras / f"{n}.py" for n in _PLACEHOLDER_MODULES),
+    ):
         file.write_text(_PLACEHOLDER, encoding="utf-8")
 
 

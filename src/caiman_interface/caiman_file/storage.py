@@ -143,7 +143,7 @@ def _own_values(path: str, node: h5py.Dataset) -> Any:
 def _sparse_entry(group: h5py.Group, *, with_zeros: bool) -> Any:
     parts: dict[str, Any] = {name: _dtype_name(group[name].dtype) for name in ("data", "indices", "indptr", "shape")}
     parts["nnz"] = len(group["data"])
-    zeros = np.flatnonzero(group["data"][()] == 0) if with_zeros else ()
+    zeros = np.flatnonzero(group["data"][()] == 0) if with_zeros else np.empty(0, dtype=np.intp)
     if 0 < len(zeros) <= _MOST_ZEROS:
         parts["zeros"] = [zeros.tolist(), group["indices"][()][zeros].tolist()]
     return ["sparse", group["shape"][()].tolist(), parts]

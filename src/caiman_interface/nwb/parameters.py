@@ -114,16 +114,14 @@ def parameter_rows(results: CaimanResults) -> Iterator[ParameterRow]:
         "one_photon": results.is_one_photon,
         "evaluation": results.components.acceptance.verdict,
         "frame_shape": list(results.frame_shape),
+        "stored_as": list(results.stored_as.items()),  # a list: nwbinspector objects to dictionaries
         **results.settings,
     }
-    stored_as = json.dumps(results.stored_as, separators=(",", ":"))
     groups = {_ANALYSIS: analysis, **results.parameters.stored}
     for group, parameters in groups.items():
         for name, value in _flat(parameters):
             stored, published = (json.dumps(form) for form in (_plain(value), _published(value)))
             yield ParameterRow(group, name, published, shortened=published != stored)
-    # One row: what it says is about the whole file, and is read by programs.
-    yield ParameterRow(_ANALYSIS, "stored_as", stored_as, shortened=False)
 
 
 def _flat(parameters: dict[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
