@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .caiman_file import CaimanFileError, CaimanFileWarning, CaimanResults
     from .extractor import CaimanSegmentationExtractor
     from .interface import CaimanSegmentationInterface
+    from .specification.conversion_report import ConversionReport
+    from .specification.study import convert_specification
     from .verification.verify import verify
     from .writer.file import FastNWBConverter, write_nwbfile
 
@@ -22,8 +24,10 @@ __all__ = [
     "CaimanResults",
     "CaimanSegmentationExtractor",
     "CaimanSegmentationInterface",
+    "ConversionReport",
     "FastNWBConverter",
     "__version__",
+    "convert_specification",
     "verify",
     "write_nwbfile",
 ]
@@ -34,7 +38,9 @@ _MODULE_OF = {
     "CaimanResults": "caiman_interface.caiman_file",
     "CaimanSegmentationExtractor": "caiman_interface.extractor",
     "CaimanSegmentationInterface": "caiman_interface.interface",
+    "ConversionReport": "caiman_interface.specification.conversion_report",
     "FastNWBConverter": "caiman_interface.writer.file",
+    "convert_specification": "caiman_interface.specification.study",
     "verify": "caiman_interface.verification.verify",
     "write_nwbfile": "caiman_interface.writer.file",
 }

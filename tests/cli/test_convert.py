@@ -14,8 +14,11 @@ import pytest
 from rich.console import Console
 
 from caiman_interface.cli import output as streams
-from caiman_interface.cli.progress import progress_bars
-from caiman_interface.specification.running import Progressed
+from caiman_interface.cli.progress import Progress
+from caiman_interface.specification.checks import CheckResult
+from caiman_interface.specification.conversion import Progressed, SessionOutcome
+from caiman_interface.specification.conversion_report import SessionRecord
+from caiman_interface.specification.sessions import Session
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -65,10 +68,11 @@ def test_one_file_and_the_table_of_what_was_written(run, caiman_file, tmp_path):
     result = run("convert", caiman_file, "-o", output, "--session-start-time", TIME)
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
-    heading, row = rows(result.stdout)
-    assert heading == ["Session", "ROIs", "Accepted", "Traces", "Frames", "Size", "Time", "NWB file"]
-    assert row[:5] == ["results", "13", "7", "5", "600"]
-    assert row[7] == str(output)
+    heading, row, label, path = rows(result.stdout)
+    assert heading == ["ROIs", "Accepted", "Traces", "Frames", "Size", "Time", "Session"]
+    assert row[:4] == ["13", "7", "5", "600"]
+    assert row[6] == "results"
+    assert (label, path) == (["NWB file:"], [str(output)])
     assert "\x1b" not in result.stdout
     assert datetime.fromisoformat(text_of(output, "session_start_time")) == datetime.fromisoformat(TIME)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mouse.nwb", "results.hdf5"]
@@ -94,9 +98,9 @@ def test_accepted_only_of_a_file_that_was_not_evaluated_is_told(run, tmp_path):
     result = run("convert", file, "-o", output, "--session-start-time", TIME, "--stub", "--accepted-only")
     assert result.exit_code == 0
     assert result.stderr == (
-        "Warning: sim2p_minimal.hdf5 was not evaluated by CaImAn: all 13 components count as accepted.\n"
+        "Warning: CaImAn did not evaluate sim2p_minimal.hdf5: all 13 components count as accepted.\n"
     )
-    assert rows(result.stdout)[1][:3] == ["sim2p_minimal", "13", "-"]
+    assert rows(result.stdout)[1][:2] == ["13", "-"]
 
 
 @pytest.mark.filterwarnings("default:mask_type is 'voxel':UserWarning")
@@ -118,10 +122,11 @@ def test_a_time_without_zone_is_told_once(run, caiman_file, tmp_path):
     result = run("convert", caiman_file, "-o", output, "--session-start-time", "2024-05-03", "--stub")
     assert result.exit_code == 0
     assert result.stderr == (
-        "warning: 'session_start_time' has no time of day and no time zone: midnight here would be taken\n"
+        "warning: 'session_start_time' has no time of day and no time zone: midnight in the local zone would be "
+        "assumed\n"
         "    at        NWBFile.session_start_time\n"
         '    found     "2024-05-03"\n'
-        "    expected  date, time and time zone in the form of ISO 8601\n"
+        "    expected  date, time and time zone in ISO 8601 format\n"
         '    remedy    Write it with its offset from UTC, for example "2024-05-03T00:00:00+02:00".\n'
     )
     assert text_of(output, "session_start_time").startswith("2024-05-03T00:00:00")
@@ -146,7 +151,7 @@ def test_components_that_were_not_evaluated_do_not_read_as_rejected(run, specifi
         "          Lower: {file_path: sim2p_minimal.hdf5, metadata_key: plane1}\n"
     )
     result = run("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, "--stub")
-    assert rows(result.stdout)[1][:5] == ["planes", "26", "7 of 13", "9", "100"]
+    assert rows(result.stdout)[1][:4] == ["26", "7 of 13", "9", "100"]
 
 
 def test_what_is_missing_is_asked_for_by_name(run, caiman_file, tmp_path):
@@ -197,11 +202,12 @@ def test_wrong_metadata_have_their_place_in_the_file(run, caiman_file, tmp_path)
     result = run("convert", caiman_file, "-o", tmp_path / "mouse.nwb", "--metadata", metadata)
     assert result.exit_code == 1
     assert f"{metadata}:3:3: error: unknown key 'labb'" in result.stderr
-    assert f"{metadata}:5:3: blank: 'age' is to be filled in" in result.stderr
+    assert f"{metadata}:5:3: blank: 'age' has to be filled in" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("- a\n", "holds no metadata"), ("a: [\n", ":2:1: not valid YAML"), (None, "does not exist")]
+    ("text", "message"),
+    [("- a\n", "contains no metadata"), ("a: [\n", ":2:1: not valid YAML"), (None, "does not exist")],
 )
 def test_a_metadata_file_that_is_none(run, caiman_file, tmp_path, text, message):
     metadata = tmp_path / "meta.yml"
@@ -227,18 +233,24 @@ def test_a_specification(run, specification, tmp_path):
     result = run("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, "--stub")
     assert result.exit_code == 0, result.stderr
     table = rows(result.stdout)
-    assert [row[:5] for row in table[1:]] == [["one", "13", "-", "4", "100"], ["two", "13", "7", "5", "100"]]
-    assert sorted(path.name for path in (tmp_path / "nwb").iterdir()) == ["one.nwb", "two.nwb"]
+    assert [[*row[:4], row[6]] for row in table[1:3]] == [
+        ["13", "-", "4", "100", "one"],
+        ["13", "7", "5", "100", "two"],
+    ]
+    assert table[3:] == [["NWB files:"], [str(tmp_path / "nwb" / "one.nwb")], [str(tmp_path / "nwb" / "two.nwb")]]
+    names = ["conversion-report.csv", "conversion-report.json", "one.nwb", "two.nwb"]
+    assert sorted(path.name for path in (tmp_path / "nwb").iterdir()) == names
 
 
 def test_outcomes_as_json(run, specification, tmp_path):
     result = run("convert", specification, "-o", tmp_path, "--data-folder-path", DATA, "--stub", "--json")
     first, second = json.loads(result.stdout)
-    assert first["path"] == str(tmp_path / "one.nwb")
-    assert first["nbytes"] == (tmp_path / "one.nwb").stat().st_size
+    assert first["output"] == "one.nwb"
+    assert first["bytes"] == (tmp_path / "one.nwb").stat().st_size
     assert second["contents"] == {"rois": 13, "accepted": 7, "evaluated": 13, "traces": 5, "frames": 100}
-    assert second["error"] == ""
-    assert second["warnings"] == []
+    assert second["error"] is None
+    assert second["state"] == "converted"
+    assert json.loads((tmp_path / "conversion-report.json").read_text())["sessions"] == [first, second]
 
 
 def test_what_is_wrong_as_json(run, specification, tmp_path):
@@ -273,14 +285,14 @@ def test_sessions_without_a_name_are_named_after_their_subject(run, specificatio
     arguments = ("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, "--stub")
     result = run(*arguments)
     assert result.exit_code == 0, result.stderr
-    (path,) = (tmp_path / "nwb").iterdir()
-    assert path.name.startswith("sub-mouse12")
-    assert rows(result.stdout)[1][7] == str(path)
+    (path,) = (tmp_path / "nwb").glob("*.nwb")
+    assert path.name == "sub-mouse12_ophys.nwb" or path.name.startswith("sub-mouse12")
+    assert rows(result.stdout)[3] == [str(path)]
     again = run(*arguments)
     assert again.exit_code == 1
     assert str(path) in again.stderr
     assert run(*arguments, "--overwrite").exit_code == 0
-    assert list((tmp_path / "nwb").iterdir()) == [path]
+    assert list((tmp_path / "nwb").glob("*.nwb")) == [path]
 
 
 def test_zarr(run, caiman_file, tmp_path):
@@ -288,7 +300,7 @@ def test_zarr(run, caiman_file, tmp_path):
     result = run("convert", caiman_file, "-o", tmp_path / "nwb", *options)
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "nwb" / "results.nwb.zarr").is_dir()
-    assert rows(result.stdout)[1][:4] == ["results", "13", "7", "5"]
+    assert rows(result.stdout)[1][:3] == ["13", "7", "5"]
 
 
 @pytest.mark.parametrize("name", ["mouse.nwb.zarr", "mouse.zarr"])
@@ -347,7 +359,7 @@ def test_nwbinspector_speaks_at_the_end(run, tmp_path):
     result = run("convert", specification, "-o", tmp_path, "--data-folder-path", DATA, "--stub", "--inspect")
     assert result.exit_code == 0
     assert "check_single_row" in result.stderr  # there is one background component
-    assert len(rows(result.stdout)) == 2
+    assert rows(result.stdout)[3] == [str(tmp_path / "sub-mouse01_ses-20240502_ophys.nwb")]
 
 
 def test_a_critical_message_of_nwbinspector_has_status_1(run, caiman_file, tmp_path):
@@ -424,31 +436,41 @@ def test_a_session_that_fails_is_told_and_the_others_are_converted(run, specific
     assert result.stderr.startswith("Error: one was not converted: ")
     assert str(in_the_way.parent) in result.stderr
     assert "Traceback" not in result.stderr
-    assert [row[0] for row in rows(result.stdout)] == ["Session", "two"]
-    assert sorted(path.name for path in (tmp_path / "nwb").iterdir()) == ["one.nwb", "two.nwb"]
+    assert [row[-1] for row in rows(result.stdout)[:2]] == ["Session", "two"]
+    assert sorted(path.name for path in (tmp_path / "nwb").glob("*.nwb")) == ["one.nwb", "two.nwb"]
+    assert "Traceback" in (tmp_path / "nwb" / "ERROR_one.txt").read_text()
     assert in_the_way.is_dir()
     assert "Traceback" in run(*arguments, "--debug").stderr
+
+
+def session(number: int, name: str) -> Session:
+    return Session(number=number, path=(), name=name, interface_classes={}, source_data={})
 
 
 def test_progress_is_drawn_on_a_terminal(monkeypatch):
     terminal = Console(file=StringIO(), force_terminal=True, width=100, color_system=None)
     monkeypatch.setattr(streams, "messages", lambda: terminal)
-    with progress_bars({1: "mouse1", 2: "mouse2"}) as bars:
-        bars.show(Progressed(1, 40_000_000, 160_000_000, 60_000))
-        bars._progress.refresh()
+    sessions = [session(1, "mouse1"), session(2, "mouse2")]
+    with Progress(lambda _: None) as progress:
+        progress.checked(CheckResult(()), sessions)
+        progress.started(sessions[0])
+        progress.progressed(Progressed(1, 40_000_000, 160_000_000, 60_000))
+        progress._screen.refresh()
         drawn = terminal.file.getvalue()
-        bars.end(1)
-        bars._progress.refresh()
+        progress.ended(sessions[0], SessionOutcome(record=SessionRecord(session="mouse1", state="failed")))
+        progress._screen.refresh()
     assert "0 of 2 sessions" in drawn
     assert "mouse1" in drawn
     assert "40.0 MB of 160.0 MB, 60000 frames" in drawn
     after = terminal.file.getvalue()[len(drawn) :]
-    assert "1 of 2 sessions" in after
+    assert "1 of 2 sessions, 1 failed" in after
     assert "mouse2" not in after
 
 
 def test_progress_is_not_drawn_elsewhere(capsys):
-    with progress_bars({1: "mouse1", 2: "mouse2"}) as bars:
-        bars.show(Progressed(1, 1, 2, 3))
-        bars.end(1)
+    with Progress(lambda _: None) as progress:
+        progress.checked(CheckResult(()), [session(1, "mouse1"), session(2, "mouse2")])
+        progress.started(session(1, "mouse1"))
+        progress.progressed(Progressed(1, 1, 2, 3))
+        progress.ended(session(1, "mouse1"), SessionOutcome(record=SessionRecord(session="mouse1", state="converted")))
     assert capsys.readouterr() == ("", "")

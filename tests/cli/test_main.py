@@ -91,10 +91,10 @@ def test_a_fault_of_the_program_says_so():
 
     result = CliRunner().invoke(Broken("caiman-interface"), ["inspect"])
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: KeyError: 'roi'. This is a fault of caiman-interface, not of your input;")
+    assert result.stderr.startswith("Error: KeyError: 'roi'. This is an error of caiman-interface, not of your input;")
 
 
-def test_an_interrupted_command_has_status_1():
+def test_an_interrupted_command_has_the_status_of_its_signal():
     class Interrupted(Program):
         def get_command(self, *_):
             @click.command
@@ -104,8 +104,8 @@ def test_an_interrupted_command_has_status_1():
             return command
 
     result = CliRunner().invoke(Interrupted("caiman-interface"), ["inspect"])
-    assert result.exit_code == 1
-    assert "Aborted!" in result.stderr
+    assert result.exit_code == 130
+    assert result.stderr == "Ended by SIGINT; partial files were removed.\n"
 
 
 def test_a_terminal_that_cannot_show_a_sign_gets_another(caiman_files):

@@ -56,7 +56,7 @@ def test_a_blank_is_one_line_and_has_status_1(run, specification):
     result = run("validate", specification, "--data-folder-path", DATA)
     assert result.exit_code == 1
     assert result.stdout == (
-        f"{specification}:3:5: blank: 'session_start_time' is to be filled in: date, time and time zone of the first "
+        f"{specification}:3:5: blank: 'session_start_time' has to be filled in: date, time and time zone of the first "
         'frame, in quotes, e.g. "2024-05-03T14:30:00+02:00"\n'
     )
     assert "found 1 blank to fill in" in result.stderr

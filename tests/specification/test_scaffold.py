@@ -13,8 +13,9 @@ from neuroconv.tools.yaml_conversion_specification import run_conversion_from_ya
 
 from caiman_interface.caiman_file import CaimanFileError
 from caiman_interface.specification.checks import check_specification
-from caiman_interface.specification.document import Document, get_value
+from caiman_interface.specification.document import Document
 from caiman_interface.specification.scaffold import write_scaffold
+from caiman_interface.specification.text import get_value
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from caiman_interface.specification.checks import check_file, check_specification
+from caiman_interface.specification.checks import Request, check_file, check_specification
 from caiman_interface.specification.document import Document
 from caiman_interface.specification.findings import Finding
-from caiman_interface.specification.sessions import MetadataSource
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -44,7 +43,7 @@ def check(write_specification):
 
     def check(*ophys: str, sessions: str = ONE, data_folder: Path = DATA) -> list[Finding]:
         text = SPECIFICATION.format(ophys="\n".join(f"    {line}" for line in ophys), sessions=sessions)
-        return list(check_specification(write_specification(text), data_folder=data_folder).findings)
+        return list(check_specification(write_specification(text), Request(data_folder=data_folder)).findings)
 
     return check
 
@@ -54,13 +53,13 @@ def test_a_plane_of_a_name_that_no_interface_uses(check):
     assert (finding.severity, finding.line, finding.column) == ("warning", 7, 9)
     assert finding.key == "metadata.Ophys.ImagingPlane[1]"
     assert finding.message == "no interface uses an imaging plane 'Plane': the entry is ignored"
-    assert finding.expected == "one of ImagingPlane"
+    assert finding.expected == "one of ImagingPlane, caiman_segmentation"
     assert finding.remedy == "Did you mean 'ImagingPlane'?"
 
 
 def test_a_plane_of_the_name_without_the_key_of_its_file(check):
     (finding,) = check("ImagingPlane: [{name: ImagingPlane}]", sessions=PLANES)
-    assert finding.expected == "one of ImagingPlane_plane0, ImagingPlane_plane1"
+    assert finding.expected == "one of ImagingPlane_plane0, ImagingPlane_plane1, plane0, plane1"
     assert "'ImagingPlane_plane0'" in finding.remedy
     assert check("ImagingPlane: [{name: ImagingPlane_plane0}, {name: ImagingPlane_plane1}]", sessions=PLANES) == []
 
@@ -103,7 +102,7 @@ def test_nothing_is_said_while_a_file_is_missing(check):
             "PlaneSegmentations: {caiman_segmentation_discarded: {description: a}}",
             26,
             "no interface has the metadata key 'caiman_segmentation_discarded': the entry is ignored",
-            "Take it out: the CaImAn file has nothing that is described there.",
+            "Remove it: the CaImAn file has nothing that is described there.",
         ),
         (
             "RoiResponses: {segmentation: {dff: null}}",
@@ -121,7 +120,7 @@ def test_nothing_is_said_while_a_file_is_missing(check):
             "RoiResponses: {caiman_segmentation: {neuropil: {name: a}}}",
             42,
             "the CaImAn file has no trace 'neuropil': the entry is ignored",
-            "Correct it, or take it out.",
+            "Correct the name, or remove it.",
         ),
     ],
 )
@@ -137,14 +136,14 @@ def test_a_trace_that_is_left_out_may_be_one_that_is_not_there(check):
 
 
 def test_a_device_that_no_plane_names(check):
-    (finding,) = check("Device: [{name: Scope}]", "ImagingPlane: [{name: ImagingPlane}]")
+    (finding,) = check("Device: [{name: Camera}]", "ImagingPlane: [{name: ImagingPlane}]")
     assert (finding.severity, finding.line, finding.column) == ("warning", 5, 14)
-    assert finding.message == "no imaging plane is on a device 'Scope': the entry is ignored"
-    assert finding.remedy == "Write `device: Scope` in the imaging plane, or take the device out."
+    assert finding.message == "no imaging plane uses a device 'Camera': the entry is ignored"
+    assert finding.remedy == "Write `device: Camera` in the imaging plane, or remove the device."
     plane = "ImagingPlane: [{name: ImagingPlane, device: Scope}]"
     assert check("Device: [{name: Scope}]", plane) == []
     (finding,) = check("Device: [{name: Scope}, {name: Scpe}]", plane)
-    assert finding.remedy == "Did you mean 'Scope'?"
+    assert finding.remedy == "Did you mean 'Scope' or 'Microscope'?"
     # The one that a plane is on which names none.
     assert check("Device: [{name: Microscope}]", "ImagingPlane: [{name: ImagingPlane}]") == []
 
@@ -172,14 +171,13 @@ def test_metadata_of_a_file_that_is_converted_without_a_specification(tmp_path):
         "  SegmentationImages: {caiman_segmentation: {correlation: null, correlatoin: null}}\n"
     )
     document = Document.read(path)
-    source = MetadataSource(path, (), document.data)
-    findings = check_file(DATA / "sim2p_full.hdf5", metadata_files=[document], metadata=[source]).findings
+    findings = check_file(DATA / "sim2p_full.hdf5", Request(metadata_files=(document,))).findings
     assert [(finding.severity, finding.line, finding.key, finding.remedy) for finding in findings] == [
         (
             "warning",
             2,
             "Devices.camera",
-            "Write `device_metadata_key: camera` in the imaging plane, or take the device out.",
+            "Write `device_metadata_key: camera` in the imaging plane, or remove the device.",
         ),
         ("warning", 6, "Ophys.ImagingPlanes.caiman_segmentaton", "Did you mean 'caiman_segmentation'?"),
         (

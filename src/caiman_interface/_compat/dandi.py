@@ -1,27 +1,39 @@
-"""The naming of NWB files by the package `dandi`, as NeuroConv uses it."""
+"""The names of NWB files by the package `dandi`, as NeuroConv uses it."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
 
 
-def name_for_dandi(paths: list[Path]) -> list[str]:
-    """Return the names that NeuroConv gives to NWB files for which a specification states none.
+def is_dandi_installed() -> bool:
+    """Return whether NWB files can be named."""
+    return find_spec("dandi") is not None
+
+
+def names_for_dandi(identities: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names that NeuroConv gives to the NWB files of sessions without one, less the ending.
+
+    Parameters
+    ----------
+    identities : sequence of mapping
+        ``subject_id``, ``session_id`` and ``session_start_time`` of each session. All are named together, because the
+        names also have to tell them apart. The name is empty where the metadata do not suffice.
 
     Raises
     ------
     ImportError
         If the package `dandi` is not installed.
     ValueError
-        If the metadata in the files is not enough for a name.
+        If the metadata cannot tell the sessions apart.
     """
     from dandi.organize import create_unique_filenames_from_metadata
-    from dandi.pynwb_utils import _get_pynwb_metadata
 
-    records = [{**_get_pynwb_metadata(path=path), "path": path} for path in paths]
-    named = create_unique_filenames_from_metadata(metadata=records)
-    names = [str(record["dandi_filename"]) for record in named]
-    if ".nwb" in names:
-        message = "subject_id and session_id are missing, of which the name would be made"
-        raise ValueError(message)
-    return names
+    records = [{**identity, "path": f"{number}.nwb"} for number, identity in enumerate(identities)]
+    try:
+        named = create_unique_filenames_from_metadata(metadata=records)
+    except Exception as error:  # dandi reads the files where nothing else tells them apart
+        message = "subject_id, session_id and session_start_time do not tell the sessions apart"
+        raise ValueError(message) from error
+    return [str(record["dandi_filename"]).removesuffix(".nwb") for record in named]

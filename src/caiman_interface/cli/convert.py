@@ -2,372 +2,188 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .program import echo_warning, is_debugging
+from .convert_output import choose_backend, print_report, show_findings
+from .program import is_debugging
 
 if TYPE_CHECKING:
-    from caiman_interface.specification.checks import Checked
-    from caiman_interface.specification.findings import Finding
-    from caiman_interface.specification.running import Contents, Conversion, Outcome
-
-Backend = Literal["hdf5", "zarr"]
+    from caiman_interface.specification.checks import Request
+    from caiman_interface.specification.conversion_report import ConversionReport
+    from caiman_interface.specification.sessions import Session
+    from caiman_interface.specification.study import StudyOptions
 
 _SPECIFICATIONS = (".yml", ".yaml", ".json")
-_SUFFIX_OF: dict[Backend, str] = {"hdf5": ".nwb", "zarr": ".nwb.zarr"}
-_BACKEND_OF: dict[str, Backend] = {".nwb": "hdf5", ".zarr": "zarr"}
-# Endings of files from which people convert: nobody wants a folder of such a name.
-_SOURCES = {".hdf5", ".h5", ".mat", ".npz", ".npy", ".mmap", ".tif", ".tiff", ".avi", ".csv", *_SPECIFICATIONS}
+_PATH = click.Path(path_type=Path)
+# Options that concern several sessions.
+_OF_SPECIFICATIONS = {
+    "data_folder_path": "--data-folder-path",
+    "keep_going": "--keep-going",
+    "resume": "--resume",
+    "only": "--only",
+    "shard": "--shard",
+    "scheduler": "--scheduler",
+}
 
 
-@dataclass(frozen=True)
-class ConvertRequest:
-    """What was asked for."""
-
-    source: Path
-    output: Path
-    data_folder: Path | None
-    metadata: Path | None
-    session_start_time: str | None
-    options: dict[str, bool]
-    overwrite: bool
-    backend: Backend
-
-    @property
-    def is_specification(self) -> bool:
-        """Whether the source is a YAML specification rather than a CaImAn file."""
-        return self.source.suffix in _SPECIFICATIONS
-
-    @property
-    def suffix(self) -> str:
-        """Filename extension of the outputs."""
-        return _SUFFIX_OF[self.backend]
+def _shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    try:
+        number, count = map(int, value.split("/"))
+    except ValueError:
+        raise click.BadParameter(f"'{value}' is not of the form 1/8.") from None
+    return number, count
 
 
 @click.command(name="convert")
-@click.argument("source", metavar="FILE_OR_SPEC", type=click.Path(path_type=Path))
+@click.argument("source", metavar="FILE_OR_SPEC", type=_PATH)
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
-    help="A folder, which is made if need be; for a CaImAn file also the NWB file itself (.nwb, or .nwb.zarr).",
+    type=_PATH,
+    help="Output folder (created if missing); for a CaImAn file also the NWB file itself (.nwb, or .nwb.zarr).",
 )
-@click.option("--overwrite", is_flag=True, help="Replace NWB files that exist.")
+@click.option("--overwrite", is_flag=True, help="Replace existing NWB files.")
+@click.option("--skip-existing", is_flag=True, help="Skip sessions whose NWB file exists.")
 @click.option("--stub", is_flag=True, help="Convert only the first frames, to try it out.")
 @click.option(
-    "--accepted-only",
-    is_flag=True,
-    help="Convert only the components that CaImAn accepted: all of a file that it did not evaluate.",
+    "--accepted-only", is_flag=True, help="Convert only accepted components; all of a file without evaluation."
+)
+@click.option("--accepted-by", type=click.Choice(["auto", "manual", "both"]), help="Whose judgement is meant by that.")
+@click.option("--rate", type=float, metavar="HZ", help="Frames per second, instead of the rate in the CaImAn file.")
+@click.option(
+    "--timestamps", metavar="FILE", help="Times of the frames in seconds (.npy, .csv, .txt, or file.h5::dataset)."
 )
 @click.option(
-    "--session-start-time",
-    metavar="TIME",
-    help="Date, time and time zone of the first frame, such as 2024-05-03T14:30:00+02:00.",
+    "--session-start-time", metavar="TIME", help="Time of the first frame, such as 2024-05-03T14:30:00+02:00."
 )
-@click.option(
-    "--metadata",
-    type=click.Path(path_type=Path),
-    help="A YAML file with metadata; what it states wins over SPEC.",
-)
+@click.option("--metadata", type=_PATH, help="A YAML file with metadata; it takes precedence over SPEC.")
 @click.option(
     "--data-folder-path",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="The folder to which the paths in SPEC are relative; by default that of SPEC. As for `neuroconv`.",
+    help="Folder to which the paths in SPEC are relative; by default that of SPEC. As for `neuroconv`.",
 )
 @click.option(
-    "--backend",
-    type=click.Choice(list(_SUFFIX_OF)),
-    help="Format of the NWB files; by default what the ending of the NWB file says, else hdf5.",
+    "--backend", type=click.Choice(["hdf5", "zarr"]), help="Format; by default from the ending of the output."
 )
+@click.option("--strict", is_flag=True, help="Refuse suspicious CaImAn files, such as those of an incomplete save.")
+@click.option("--follow-links", is_flag=True, help="Follow links in CaImAn files to files outside of their folder.")
+@click.option("--verify", is_flag=True, help="Keep an NWB file only if it equals its CaImAn files, value by value.")
+@click.option("--keep-going", is_flag=True, help="Convert the other sessions if some cannot be converted.")
+@click.option("--resume", is_flag=True, help="Skip sessions that an earlier run converted from the same input.")
 @click.option(
-    "-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="How many sessions at a time."
+    "--only", multiple=True, metavar="NAME", help="Convert only this session (* and ? are wildcards; repeatable)."
+)
+@click.option("--shard", callback=_shard, metavar="I/N", help="Convert every N-th session from the I-th on.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Sessions at a time.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="A Dask cluster to convert on; 'local' starts one of --jobs processes."
 )
 @click.option("--inspect", "inspects", is_flag=True, help="Check the NWB files with nwbinspector at the end.")
-@click.option("--json", "as_json", is_flag=True, help="Write a JSON array in place of the table, for programs.")
-def command(
-    source: Path,
-    output: Path,
-    overwrite: bool,
-    stub: bool,
-    accepted_only: bool,
-    session_start_time: str | None,
-    metadata: Path | None,
-    data_folder_path: Path | None,
-    backend: Backend | None,
-    jobs: int,
-    inspects: bool,
-    as_json: bool,
-) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Write JSON instead of the table, for programs.")
+def command(source: Path, output: Path, *, inspects: bool, as_json: bool, **given: Any) -> None:
     """Convert a CaImAn file or a specification.
 
     \b
     Examples:
-      caiman-interface convert results.hdf5 -o results.nwb --session-start-time 2024-05-03T14:30:00+02:00
+      caiman-interface convert results.hdf5 -o results.nwb \\
+          --session-start-time 2024-05-03T14:30:00+02:00
       caiman-interface convert session.yml -o nwb --inspect
+      caiman-interface convert study.yml -o nwb --jobs 4 --keep-going --resume
 
-    A specification (.yml, .yaml or .json) has the same result as with the command `neuroconv`, whichever interfaces it
-    names. Everything is checked before anything is converted. A session that fails keeps back no other. Exit status 1
-    if anything failed, or if nwbinspector finds something critical.
+    A specification (.yml, .yaml or .json) gives the same result as with the command `neuroconv`, whichever interfaces
+    it names. Everything is checked before anything is converted. A session that fails does not stop the others. Exit
+    status 1 if anything failed, or if nwbinspector finds something critical.
     """  # noqa: D301
-    options = {name: True for name, wanted in (("stub_test", stub), ("accepted_only", accepted_only)) if wanted}
-    _check_output(output, is_folder=source.suffix in _SPECIFICATIONS)
-    backend = _choose_backend(output, backend)
-    wish = ConvertRequest(source, output, data_folder_path, metadata, session_start_time, options, overwrite, backend)
-    checked = _check(wish)
-    _show(checked.findings)
-    _refuse_if_wrong(wish, checked.findings, as_json=as_json)
-    outcomes = _convert(wish, checked, jobs)
-    _show_warnings(wish, outcomes)
-    if as_json:
-        from .output import print_json
-
-        print_json([_as_json(outcome) for outcome in outcomes])
-    else:
-        _print_table([outcome for outcome in outcomes if not outcome.error])
-    failed = _report_failures(outcomes)
-    written = [Path(outcome.path) for outcome in outcomes if not outcome.error]
-    is_critical = _inspect(written) if inspects else False
-    if failed or is_critical:
+    is_specification = source.suffix in _SPECIFICATIONS
+    backend = choose_backend(output, given["backend"], is_folder=is_specification)
+    for name, option in {} if is_specification else _OF_SPECIFICATIONS.items():
+        if given[name]:
+            raise click.UsageError(f"{option} is for specifications.")
+    report, tracebacks = _convert(source, output, {**given, "backend": backend}, is_specification=is_specification)
+    shown = tracebacks if is_debugging(click.get_current_context()) else {}
+    folder = output if is_specification else Path()
+    if not print_report(report, source, folder, shown, as_json=as_json, inspects=inspects):
         raise click.exceptions.Exit(1)
 
 
-def _check_output(output: Path, *, is_folder: bool) -> None:
-    """Refuse an output that is, or looks like, something else than what is asked for."""
-    if output.is_dir() and output.suffix not in _BACKEND_OF:
-        return
-    if is_folder:
-        problem = "must be a folder: a specification names its NWB files itself"
-        is_wrong = output.suffix in _BACKEND_OF or output.suffix.lower() in _SOURCES or output.is_file()
-    else:
-        problem = "must be a folder, or end in .nwb (or .nwb.zarr)"
-        is_wrong = output.suffix not in _BACKEND_OF and (output.suffix.lower() in _SOURCES or output.is_file())
-        if output.suffix.lower() in _SOURCES:
-            problem = f"{problem}; did you mean {output.with_suffix('.nwb')}?"
-    if is_wrong:
-        raise click.BadParameter(f"{output} {problem}", param_hint="'--output'")
+def _convert(
+    source: Path, output: Path, given: dict[str, Any], *, is_specification: bool
+) -> tuple[ConversionReport, dict[str, str]]:
+    from caiman_interface.specification.study import SUFFIX_OF, StudyOptions, convert_single_file, convert_study
+
+    from .progress import Progress
+
+    names = (
+        "overwrite",
+        "backend",
+        "keep_going",
+        "skip_existing",
+        "resume",
+        "verify",
+        "only",
+        "shard",
+        "jobs",
+        "scheduler",
+    )
+    try:
+        options = StudyOptions(**{name: given[name] for name in names})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    request = _request(given, options)
+    with Progress(show_findings) as progress:
+        if is_specification:
+            report = convert_study(source, output, request, options, observer=progress)
+        else:
+            is_file = output.suffix in {".nwb", ".zarr"}
+            path = output if is_file else output / f"{source.stem}{SUFFIX_OF[options.backend]}"
+            report = convert_single_file(source, path, request, options, observer=progress)
+    return report, progress.tracebacks
 
 
-def _choose_backend(output: Path, asked_for: Backend | None) -> Backend:
-    """Return the format that was asked for, or else that of the ending; refuse a contradiction between the two."""
-    of_ending = _BACKEND_OF.get(output.suffix)
-    if asked_for is None or of_ending in {None, asked_for}:
-        return asked_for or of_ending or "hdf5"
-    bare = output.name.removesuffix(".zarr").removesuffix(".nwb")
-    fitting = output.with_name(bare + _SUFFIX_OF[asked_for])
-    raise click.BadParameter(
-        f"{output} ends as a file of {of_ending} does; write {fitting}, or leave out --backend {asked_for}.",
-        param_hint="'--output'",
+def _request(given: dict[str, Any], options: StudyOptions) -> Request:
+    from caiman_interface.specification.checks import Request
+    from caiman_interface.specification.document import Document
+
+    documents = [] if given["metadata"] is None else [Document.read(given["metadata"])]
+    for document in documents:
+        if not isinstance(document.data, dict):
+            raise ValueError(f"{document.path} contains no metadata: expected keys such as 'NWBFile' and 'Subject'.")  # noqa: TRY004
+    time = given["session_start_time"]
+    overrides = {
+        "stub_test": given["stub"],
+        "accepted_only": given["accepted_only"],
+        "accepted_by": given["accepted_by"],
+    }
+    arguments = {
+        "sampling_frequency": given["rate"],
+        "timestamps_path": given["timestamps"] and os.path.abspath(given["timestamps"]),  # noqa: PTH100 (file::dataset)
+        "follow_links": given["follow_links"] or None,
+    }
+    if options.verify and given["stub"]:
+        raise click.UsageError("--verify needs all frames: leave out --stub.")
+    return Request(
+        data_folder=given["data_folder_path"],
+        metadata_files=tuple(documents),
+        metadata={} if time is None else {"NWBFile": {"session_start_time": time}},
+        overrides={name: value for name, value in overrides.items() if value},
+        arguments={name: value for name, value in arguments.items() if value is not None},
+        is_strict=given["strict"],
+        chosen=lambda sessions: _refuse_unfit(sessions, given),
     )
 
 
-def _check(wish: ConvertRequest) -> Checked:
-    """Read what is to be converted, and find what is wrong with it."""
-    from caiman_interface.specification.checks import Target, check_file, check_specification
-    from caiman_interface.specification.document import Document
-    from caiman_interface.specification.sessions import MetadataSource
-
-    documents = [] if wish.metadata is None else [Document.read(wish.metadata)]
-    for document in documents:
-        if not isinstance(document.data, dict):
-            message = f"{document.path} holds no metadata: expected keys such as 'NWBFile' and 'Subject'."
-            raise ValueError(message)  # noqa: TRY004 - what stands in a file is a value
-    stated = [MetadataSource(document.path, (), document.data) for document in documents]
-    if wish.session_start_time is not None:
-        stated.append(MetadataSource(None, (), {"NWBFile": {"session_start_time": wish.session_start_time}}))
-    if wish.is_specification:
-        checked = check_specification(
-            wish.source,
-            data_folder=wish.data_folder,
-            target=Target(wish.output, wish.suffix, wish.overwrite),
-            metadata_files=documents,
-            more_metadata=stated,
-        )
-        _check_wish(wish, checked)
-    else:
-        if wish.data_folder is not None:
-            raise click.UsageError("--data-folder-path is for specifications.")
-        checked = check_file(wish.source, metadata_files=documents, metadata=stated)
-        path = _path_of_file(wish)
-        if path.exists() and not wish.overwrite:
-            raise FileExistsError(f"{path} exists. Give another path, or --overwrite to replace it.")
-    return checked
-
-
-def _refuse_if_wrong(wish: ConvertRequest, findings: Sequence[Finding], *, as_json: bool) -> None:
-    """Convert nothing where anything is wrong; for programs, say what as `validate --json` does."""
-    from caiman_interface.specification.findings import count_findings, is_convertible
-
-    from .output import print_json
-
-    if is_convertible(findings):
-        return
-    if as_json:
-        print_json([asdict(finding) for finding in findings])
-    raise ValueError(f"Nothing was converted: {wish.source} has {count_findings(findings)}.")
-
-
-def _check_wish(wish: ConvertRequest, checked: Checked) -> None:
-    """Refuse options that do not go with the specification."""
-    from caiman_interface.interface import CaimanSegmentationInterface
-
-    sessions = checked.sessions
-    if wish.session_start_time is not None and len(sessions) > 1:
-        raise click.UsageError(f"--session-start-time is for one session, and {wish.source} has {len(sessions)}.")
-    classes = [made for session in sessions for made in session.interface_classes.values()]
-    if "accepted_only" in wish.options and not any(issubclass(made, CaimanSegmentationInterface) for made in classes):
-        raise click.UsageError(f"--accepted-only is for CaImAn files, and {wish.source} names none.")
-    if wish.backend == "zarr" and any(session.name is None for session in sessions):
-        raise click.UsageError("--backend zarr is for sessions that state an nwbfile_name.")
-
-
-def _path_of_file(wish: ConvertRequest) -> Path:
-    is_file = wish.output.suffix in _BACKEND_OF
-    return wish.output if is_file else wish.output / f"{wish.source.stem}{wish.suffix}"
-
-
-def _show(findings: Sequence[Finding]) -> None:
-    from caiman_interface.specification.findings import write_finding
-
-    for finding in findings:
-        click.echo(write_finding(finding), err=True)
-
-
-def _show_warnings(wish: ConvertRequest, outcomes: Sequence[Outcome]) -> None:
-    """Show what was warned of on the way, once the progress bars are gone."""
-    for outcome in outcomes:
-        session = f"{outcome.session}: " if wish.is_specification else ""
-        for text in outcome.warnings:
-            echo_warning(session + text)
-
-
-def _convert(wish: ConvertRequest, checked: Checked, jobs: int) -> list[Outcome]:
-    """Convert every session; the files of those without a name get theirs at the end."""
-    import tempfile
-
-    from caiman_interface.specification.running import Conversion
-
-    folder = wish.output if wish.is_specification else _path_of_file(wish).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".unnamed-", dir=folder) as unnamed:
-        conversions = [
-            Conversion(
-                session=session,
-                path=_path_of_session(wish, session.name, Path(unnamed) / f"{session.number}{wish.suffix}"),
-                overwrite=wish.overwrite,
-                backend=wish.backend,
-                options=wish.options,
-            )
-            for session in checked.sessions
-        ]
-        outcomes = _run(conversions, jobs)
-        return _named(outcomes, Path(unnamed), folder, overwrite=wish.overwrite)
-
-
-def _path_of_session(wish: ConvertRequest, name: str | None, unnamed: Path) -> Path:
-    if not wish.is_specification:
-        return _path_of_file(wish)
-    return unnamed if name is None else wish.output / f"{name}{wish.suffix}"
-
-
-def _run(conversions: Sequence[Conversion], jobs: int) -> list[Outcome]:
-    from caiman_interface.specification.running import convert_all
-
-    from .progress import progress_bars
-
-    labels = {conversion.session.number: conversion.session.label for conversion in conversions}
-    done: dict[int, Outcome] = {}
-    with progress_bars(labels) as bars:
-        for conversion, outcome in convert_all(conversions, jobs=jobs, listener=bars.show):
-            done[conversion.session.number] = outcome
-            bars.end(conversion.session.number)
-    return [done[number] for number in sorted(done)]
-
-
-def _named(outcomes: list[Outcome], unnamed: Path, folder: Path, *, overwrite: bool) -> list[Outcome]:
-    """Give the files of sessions without a name theirs."""
-    from caiman_interface.specification.naming import name_files
-
-    waiting = [outcome for outcome in outcomes if Path(outcome.path).parent == unnamed and not outcome.error]
-    if not waiting:
-        return outcomes
-    paths = name_files([Path(outcome.path) for outcome in waiting], folder, overwrite=overwrite)
-    renamed = {
-        outcome.path: replace(outcome, path=str(path), session=path.stem)
-        for outcome, path in zip(waiting, paths, strict=True)
-    }
-    return [renamed.get(outcome.path, outcome) for outcome in outcomes]
-
-
-def _as_json(outcome: Outcome) -> dict[str, Any]:
-    return {name: value for name, value in asdict(outcome).items() if name != "details"}
-
-
-def _print_table(outcomes: Sequence[Outcome]) -> None:
-    from rich.filesize import decimal
-    from rich.table import Table
-
-    from .output import output
-
-    if not outcomes:
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Session", overflow="fold")
-    for heading in ("ROIs", "Accepted", "Traces", "Frames", "Size", "Time"):
-        table.add_column(heading, justify="right")
-    table.add_column("NWB file", overflow="fold")
-    for outcome in outcomes:
-        contents = outcome.contents
-        counts = (
-            ("", "", "", "")
-            if contents is None
-            else (_count(contents.rois), _accepted(contents), str(contents.traces), str(contents.frames))
-        )
-        table.add_row(outcome.session, *counts, decimal(outcome.nbytes), f"{outcome.seconds:.1f} s", outcome.path)
-    output().print(table)
-
-
-def _count(number: int | None) -> str:
-    return "-" if number is None else str(number)
-
-
-def _accepted(contents: Contents) -> str:
-    """Say how many were accepted; of how many, where CaImAn did not evaluate all: the rest was not rejected."""
-    of_all = contents.evaluated in {None, contents.rois}
-    return _count(contents.accepted) if of_all else f"{contents.accepted} of {contents.evaluated}"
-
-
-def _report_failures(outcomes: Sequence[Outcome]) -> bool:
-    failed = [outcome for outcome in outcomes if outcome.error]
-    for outcome in failed:
-        if is_debugging(click.get_current_context()):
-            click.echo(outcome.details, err=True)
-        click.echo(f"Error: {outcome.session} was not converted: {outcome.error}", err=True)
-    return bool(failed)
-
-
-def _inspect(paths: Sequence[Path]) -> bool:
-    """Show what nwbinspector says; return whether any of it is critical."""
-    try:
-        from nwbinspector import Importance, format_messages, inspect_nwbfile
-    except ImportError as error:
-        raise ImportError("--inspect needs the package nwbinspector: `pip install nwbinspector`.") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what readers warn of is for programmers, and nwbinspector has its own word
-        found: list[Any] = [
-            message
-            for path in paths
-            # It cannot validate Zarr against the schema.
-            for message in inspect_nwbfile(nwbfile_path=path, skip_validate=path.is_dir())
-        ]
-    if not found:
-        click.echo("nwbinspector found nothing.", err=True)
-    for line in format_messages(found, levels=["importance", "file_path"]) if found else ():
-        click.echo(line, err=True)
-    return any(message.importance.value >= Importance.CRITICAL.value for message in found)
+def _refuse_unfit(sessions: list[Session], given: dict[str, Any]) -> list[Session]:
+    """Refuse options that do not fit the sessions of a specification."""
+    for name, option in {"session_start_time": "--session-start-time", "timestamps": "--timestamps"}.items():
+        if given[name] is not None and len(sessions) > 1:
+            raise click.UsageError(f"{option} is for one session, and the specification has {len(sessions)}.")
+    if given["accepted_only"] and not any(session.caiman_interfaces for session in sessions):
+        raise click.UsageError("--accepted-only is for CaImAn files, and the specification names none.")
+    return sessions

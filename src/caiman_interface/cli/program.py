@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import copy
 import difflib
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
 import click
+
+from .output import echo, echo_warning, printable
 
 COMMANDS = (
     "inspect",
@@ -44,7 +48,7 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
     if value and not context.resilient_parsing:
         import caiman_interface
 
-        click.echo(f"caiman-interface {getattr(caiman_interface, '__version__', 'of unknown version (not installed)')}")
+        click.echo(f"caiman-interface {getattr(caiman_interface, '__version__', '(unknown version: not installed)')}")
         context.exit()
 
 
@@ -87,14 +91,56 @@ class Program(click.Group):
     def invoke(self, context: click.Context) -> object:
         """Run the subcommand; an error becomes one message and exit status 1, unless `--debug` was given."""
         try:
-            with plain_warnings():
+            with plain_warnings(), terminated_by_signals():
                 return super().invoke(context)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
+        except KeyboardInterrupt as interrupt:
+            number = interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT
+            echo(f"Ended by {signal.Signals(number).name}; partial files were removed.", err=True)
+            raise click.exceptions.Exit(128 + number) from interrupt
         except Exception as error:
             if is_debugging(context):
                 raise
-            raise click.ClickException(_message(error)) from error
+            raise click.ClickException(printable(_message(error))) from error
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal that ends the program; it is raised where the program is, so that it tidies up as for Ctrl-C.
+
+    Attributes
+    ----------
+    number : int
+        The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by signal {number}")
+        self.number = number
+
+
+@contextmanager
+def terminated_by_signals() -> Iterator[None]:
+    """Raise `Terminated` when the process is told to end or loses its terminal; later signals are ignored."""
+    if threading.current_thread() is not threading.main_thread():  # only there can handlers be set
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def end(number: int, _: object) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)
+        raise Terminated(number)
+
+    for number in numbers:
+        if before[number] != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -109,17 +155,12 @@ def plain_warnings() -> Iterator[None]:
         yield
 
 
-def echo_warning(text: str) -> None:
-    """Write a warning to standard error, on one line."""
-    click.echo(f"Warning: {' '.join(text.split())}", err=True)
-
-
 def _message(error: Exception) -> str:
     text = str(error) or type(error).__name__
     if isinstance(error, _EXPECTED_ERRORS):
         return text
     return (
-        f"{type(error).__name__}: {text}. This is a fault of caiman-interface, not of your input; run the command "
+        f"{type(error).__name__}: {text}. This is an error of caiman-interface, not of your input; run the command "
         "again with --debug and report what it prints."
     )
 
@@ -140,7 +181,7 @@ def program() -> None:
     Example:
       caiman-interface inspect results.hdf5
 
-    Exit status: 0 done, 1 the input is at fault, 2 wrong usage.
+    Exit status: 0 success, 1 something is wrong with the input, 2 wrong usage.
     """  # noqa: D301 (the \b is click's: keep these lines as they are)
 
 

@@ -2,230 +2,232 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from caiman_interface.caiman_file import CaimanResults
 
-from .document import Document, DocumentError, KeyPath, get_value
-from .findings import Finding, sort_findings
-from .places import Places
-from .problems import Problem, show_value
-from .session_checks import CheckedSession, blank_findings, check_session
+from .document import Document, DocumentError
+from .findings import Finding, is_convertible, sort_findings
+from .locations import Locator
+from .outputs import OutputFolder, check_output, name_outputs
+from .session_checks import check_session
 from .sessions import MetadataSource, Session, read_sessions, session_of_file
-from .structure import blanks_of, check_structure
+from .structure import check_structure
 from .unused import find_unused
 
-
-@dataclass(frozen=True)
-class Target:
-    """Where the NWB files of a specification go.
-
-    Attributes
-    ----------
-    folder : Path
-        The folder.
-    suffix : str
-        The ending of their names.
-    overwrite : bool
-        Whether files that are there may be replaced.
-    """
-
-    folder: Path
-    suffix: str = ".nwb"
-    overwrite: bool = False
-
-    def path_of(self, name: str) -> Path:
-        """Return the path of the file of that name."""
-        return self.folder / f"{name}{self.suffix}"
+_GENERAL = 0
+"""Number under which findings are kept that belong to no single session."""
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What came of a check.
 
     Attributes
     ----------
     findings : tuple of Finding
-        In the order of their places.
+        In the order of their positions.
     sessions : tuple of Session
-        The sessions that could be read.
+        The sessions that could be read, of which those that were chosen.
+    names : dict of int to str
+        Name of the NWB file by number of the session, where it has a usable one.
+    by_session : dict of int to tuple of Finding
+        The findings that concern one session only, by its number.
     """
 
     findings: tuple[Finding, ...]
-    sessions: tuple[Session, ...]
+    sessions: tuple[Session, ...] = ()
+    names: Mapping[int, str] = field(default_factory=dict)
+    by_session: Mapping[int, tuple[Finding, ...]] = field(default_factory=dict)
+
+    @property
+    def general_findings(self) -> tuple[Finding, ...]:
+        """The findings that concern the specification as a whole."""
+        return self.by_session.get(_GENERAL, ())
+
+    def is_session_convertible(self, session: Session) -> bool:
+        """Return whether nothing that was found prevents the conversion of one session."""
+        return session.number in self.names and is_convertible(self.by_session.get(session.number, ()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be checked or converted, apart from the specification itself.
+
+    Attributes
+    ----------
+    data_folder : Path or None
+        The folder to which paths in the specification are relative; by default its own.
+    target : OutputFolder or None
+        Where the NWB files go; None to leave that unchecked.
+    metadata_files : tuple of Document
+        Files with more metadata.
+    metadata : dict
+        More metadata, which take precedence over all others.
+    overrides : dict
+        Conversion options that take precedence, for each interface that has them.
+    arguments : dict
+        More arguments for each CaImAn interface, which take precedence.
+    chosen : callable or None
+        Takes all sessions and returns those to convert; by default all.
+    is_strict : bool
+        Whether a suspicious CaImAn file is an error.
+    """
+
+    data_folder: Path | None = None
+    target: OutputFolder | None = None
+    metadata_files: tuple[Document, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    chosen: Callable[[list[Session]], list[Session]] | None = None
+    is_strict: bool = False
+
+    @property
+    def more_metadata(self) -> tuple[MetadataSource, ...]:
+        """The metadata from outside the specification, in order of precedence."""
+        given = [MetadataSource(document.path, (), document.data) for document in self.metadata_files]
+        return (*given, MetadataSource(None, (), dict(self.metadata))) if self.metadata else tuple(given)
 
 
 def check_specification(
-    file: str | Path,
-    *,
-    data_folder: str | Path | None = None,
-    target: Target | None = None,
-    metadata_files: Sequence[Document] = (),
-    more_metadata: Sequence[MetadataSource] = (),
-) -> Checked:
+    file: str | Path, request: Request | None = None, *, executor: Executor | None = None
+) -> CheckResult:
     """Check a specification and the files that it names.
 
     Parameters
     ----------
     file : str or Path
         The YAML file.
-    data_folder : str or Path, optional
-        The folder to which its paths are relative; by default its own.
-    target : Target, optional
-        Where the NWB files are to go, to check whether they can.
-    metadata_files : sequence of Document
-        Files with more metadata, out of which `more_metadata` were read.
-    more_metadata : sequence of MetadataSource
-        What was stated outside the specification and wins over it.
+    request : Request, optional
+        What is to be done with it.
+    executor : concurrent.futures.Executor, optional
+        Runs the checks of the sessions; by default they run here, one after the other.
     """
-    file = Path(file)
+    file, request = Path(file), request or Request()
     try:
         document = Document.read(file)
     except DocumentError as error:
-        finding = Finding(
-            "error", str(file), error.place.line, error.place.column, "", error.problem, "", "", error.remedy
-        )
-        return Checked((finding,), ())
-    places = Places(document, *metadata_files)
-    findings = check_structure(document, places)
+        line, column = error.position
+        finding = Finding(message=error.problem, remedy=error.remedy, file=str(file), line=line, column=column)
+        return CheckResult((finding,), by_session={_GENERAL: (finding,)})
+    locator = Locator(document, *request.metadata_files)
+    structure = check_structure(document)
     if not isinstance(document.data, dict):
-        return Checked(tuple(findings), ())
+        return _result(structure, [], {}, {}, locator)
     sessions = read_sessions(
         document.data,
         file,
-        data_folder=file.parent if data_folder is None else Path(data_folder),
-        more_metadata=tuple(more_metadata),
+        data_folder=file.parent if request.data_folder is None else request.data_folder,
+        more_metadata=request.more_metadata,
+        overrides=request.overrides,
+        arguments=request.arguments,
     )
-    checked = [check_session(session, document.data, file, places) for session in sessions]
-    for session, one in zip(sessions, checked, strict=True):
-        findings += [*blank_findings(session, places), *one.findings]
-    findings += find_unused(sessions, [one.in_use for one in checked], places)
-    findings += check_names(sessions, target, file, places)
-    unnamed = [
-        pair
-        for pair in zip(sessions, checked, strict=True)
-        if "nwbfile_name" not in get_value(document.data, pair[0].path)
-    ]
-    findings += _check_unnamed(unnamed, file, places)
-    return Checked(tuple(sort_findings(findings)), tuple(sessions))
+    return _check_sessions(sessions, request, structure, locator, executor)
 
 
-def check_file(
-    file: Path, *, metadata_files: Sequence[Document] = (), metadata: Sequence[MetadataSource] = ()
-) -> Checked:
-    """Check one CaImAn file and the metadata with which it is to be converted, without a specification.
+def check_file(file: Path, request: Request | None = None, *, name: str | None = None) -> CheckResult:
+    """Check one CaImAn file and how it is to be converted, without a specification.
 
     Parameters
     ----------
     file : Path
         The CaImAn file.
-    metadata_files : sequence of Document
-        The files out of which `metadata` were read.
-    metadata : sequence of MetadataSource
-        What was stated.
+    request : Request, optional
+        What is to be done with it.
+    name : str, optional
+        Name of the NWB file without ending; by default that of the CaImAn file.
 
     Raises
     ------
     CaimanFileError
-        If the file is not what CaImAn writes.
+        If CaImAn did not write the file.
     """
+    request = request or Request()
     with CaimanResults.open(file):
-        session = session_of_file(file, tuple(metadata))
-    places = Places(*metadata_files)
-    checked = check_session(session, {}, None, places)
-    findings = [
-        *blank_findings(session, places),
-        *checked.findings,
-        *find_unused([session], [checked.in_use], places),
-    ]
-    return Checked(tuple(sort_findings(findings)), (session,))
+        session = session_of_file(file, request.more_metadata, name=name, overrides=request.overrides)
+    sessions = [session.with_arguments(request.arguments)]
+    return _check_sessions(sessions, request, [], Locator(*request.metadata_files), None)
 
 
-def check_names(sessions: Sequence[Session], target: Target | None, file: Path | None, places: Places) -> list[Finding]:
-    """Check the names of the NWB files: that none is used twice, taken already, or in a folder that is not there."""
-    findings = []
-    first_of: dict[str, Session] = {}
-    for session in sessions:
-        if session.name is None:
-            continue
-        path = (*session.path, "nwbfile_name")
-        first = first_of.setdefault(session.name, session)
-        if first is not session:
-            place = places.finding(Problem((*first.path, "nwbfile_name"), "", "", "", ""), file)
-            problem = Problem(
-                path,
-                f"two sessions have the output name '{session.name}'; the first stands in line {place.line}",
-                "",
-                "a name of its own for each session",
-                "Give one of them another name.",
-            )
-            findings.append(places.finding(problem, file))
-            continue
-        findings += [places.finding(problem, file) for problem in _taken_names(path, session.name, target)]
-        findings += _missing_folders(path, session.name, target, file, places)
-    return findings
-
-
-def _taken_names(path: KeyPath, name: str, target: Target | None) -> Iterator[Problem]:
-    if target is not None and target.path_of(name).exists() and not target.overwrite:
-        yield Problem(
-            path,
-            f"the output exists: {target.path_of(name)}",
-            "",
-            "a name that is free",
-            "Convert with --overwrite to replace it, or choose another folder or name.",
+def _check_sessions(
+    sessions: list[Session],
+    request: Request,
+    structure: list[Finding],
+    locator: Locator,
+    executor: Executor | None,
+) -> CheckResult:
+    chosen = sessions if request.chosen is None else request.chosen(sessions)
+    numbers = {session.number for session in chosen}
+    # Names that are made from metadata depend on all sessions without one.
+    to_check = [one for one in sessions if one.number in numbers or one.name is None]
+    checks = dict(
+        zip(
+            (one.number for one in to_check),
+            (map if executor is None else executor.map)(check_session, to_check),
+            strict=True,
         )
-
-
-def _missing_folders(
-    path: KeyPath, name: str, target: Target | None, file: Path | None, places: Places
-) -> Iterator[Finding]:
-    """Yield a name in a folder that is not there: as NeuroConv's own run, a conversion makes the output folder only."""
-    folder = Path(name).parent
-    if folder == Path() or (target is not None and target.path_of(name).parent.is_dir()):
-        return
-    where = "the output folder" if target is None else str(target.folder)
-    problem = Problem(
-        path,
-        f"the name lies in a folder '{folder.as_posix()}', which has to be there, in {where}",
-        show_value(name),
-        "a name without a folder",
-        f"Write `nwbfile_name: {Path(name).name}`, or make the folder.",
     )
-    yield places.finding(problem, file, severity="warning" if target is None else "error")
+    outputs = name_outputs(sessions, {number: check.identity for number, check in checks.items()}, locator)
+    findings = {number: [*_judged(checks[number].findings, is_strict=request.is_strict)] for number in numbers}
+    for number, finding in outputs.findings:
+        if number in numbers:
+            findings[number].append(finding)
+    for session in chosen:
+        if session.number in outputs.names:
+            findings[session.number] += check_output(session, outputs.names[session.number], request.target)
+    chosen = [replace(one, name=outputs.names.get(one.number, one.name)) for one in chosen]
+    general = [*structure, *find_unused(chosen, [checks[one.number].known for one in chosen])]
+    return _result(general, chosen, findings, outputs.names, locator)
 
 
-def _check_unnamed(unnamed: Sequence[tuple[Session, CheckedSession]], file: Path, places: Places) -> Iterator[Finding]:
-    """Yield the sessions that state no name and cannot get one."""
-    for session, one in unnamed:
-        path = (*session.path, "nwbfile_name")
-        if find_spec("dandi") is None:
-            problem = Problem(
-                path,
-                "'nwbfile_name' is missing, and the package that would name the file is not installed",
-                "",
-                "a name for the NWB file, or the package dandi, which names it after subject and session",
-                "Add the name, or install `caiman-interface[yaml]`.",
-            )
-            yield places.finding(problem, file)
-        # Several files get names that tell them apart, if only by their times.
-        elif len(unnamed) == 1 and one.metadata is not None and not _has_subject_id(session, one.metadata):
-            problem = Problem(
-                path,
-                "'nwbfile_name' is missing, and 'subject_id', after which the file would be named, is missing too",
-                "",
-                "a name for the NWB file, or a subject_id in the metadata",
-                "Add for example `nwbfile_name: mouse12_day1`, or a `subject_id` under `Subject`.",
-            )
-            yield places.finding(problem, file)
+def _judged(findings: Sequence[Finding], *, is_strict: bool) -> Iterator[Finding]:
+    for finding in findings:
+        yield replace(finding, severity="error") if is_strict and finding.is_suspicious else finding
 
 
-def _has_subject_id(session: Session, metadata: Mapping[str, Any]) -> bool:
-    """Whether there is a subject_id, or a blank for one, which is a finding already."""
-    path = ("Subject", "subject_id")
-    is_blank = any(path in blanks_of(source.values) for source in session.metadata_sources)
-    return is_blank or bool(get_value(metadata, path))
+def _result(
+    general: Sequence[Finding],
+    sessions: Sequence[Session],
+    of_sessions: Mapping[int, Sequence[Finding]],
+    names: Mapping[int, str],
+    locator: Locator,
+) -> CheckResult:
+    by_session: dict[int, list[Finding]] = {number: [] for number in (_GENERAL, *of_sessions)}
+    paths = {session.path: session.number for session in sessions if session.path}
+    for number, findings in ((_GENERAL, general), *of_sessions.items()):
+        for finding in map(locator.locate, findings):
+            # What the structure says about one session belongs to it; what is given for all concerns all of them.
+            by_session[_number_of(finding, paths, number)].append(finding)
+    found = sort_findings(finding for findings in by_session.values() for finding in findings)
+    return CheckResult(
+        tuple(found),
+        tuple(sessions),
+        names,
+        {number: tuple(sort_findings(findings)) for number, findings in by_session.items()},
+    )
+
+
+def _number_of(finding: Finding, paths: Mapping[Any, int], number: int) -> int:
+    return paths.get(finding.path[:4], number) if number == _GENERAL else number
+
+
+def convertible_sessions(result: CheckResult, *, keep_going: bool) -> list[Session]:
+    """Return the sessions to convert: all or none, or with `keep_going` those that nothing prevents."""
+    if keep_going and is_convertible(result.general_findings):
+        return [session for session in result.sessions if result.is_session_convertible(session)]
+    return list(result.sessions) if is_convertible(result.findings) else []
+
+
+def refused_sessions(result: CheckResult, converted: Collection[Session]) -> Iterator[tuple[Session, str]]:
+    """Yield the sessions that are not converted, each with the reason."""
+    going = {session.number for session in converted}
+    for session in result.sessions:
+        if session.number not in going:
+            findings = [*result.by_session.get(session.number, ()), *result.general_findings]
+            messages = [finding.message for finding in findings if finding.severity != "warning"]
+            yield session, "; ".join(dict.fromkeys(messages)) or "another session is not valid"

@@ -12,9 +12,33 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-SessionState = Literal["converted", "skipped", "failed", "not valid"]
+from .findings import Finding
+
+SessionState = Literal["started", "converted", "skipped", "failed", "not valid"]
 
 _STEM = "conversion-report"
+
+
+@dataclass(frozen=True)
+class SessionContents:
+    """What was written to an NWB file.
+
+    Attributes
+    ----------
+    rois : int or None
+        Components of the CaImAn files; None where there are none.
+    accepted, evaluated : int or None
+        How many of them CaImAn accepted, and how many it evaluated: of several files, it may have evaluated the
+        components of some. None where it evaluated none.
+    traces, frames : int
+        Number of series of traces, and of frames of the longest.
+    """
+
+    rois: int | None
+    accepted: int | None
+    evaluated: int | None
+    traces: int
+    frames: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +53,9 @@ class SessionRecord:
         Source files and folders.
     output : str or None
         The NWB file, relative to the output folder; None where there is none.
-    state : {"converted", "skipped", "failed", "not valid"}
-        "skipped": the output existed already. "not valid": the check before the conversion refused the session.
+    state : {"started", "converted", "skipped", "failed", "not valid"}
+        "started": the conversion has not ended, or was killed. "skipped": the output existed already. "not valid": the
+        check before the conversion refused the session.
     error : str or None
         Why it failed or is not valid, or why it was skipped.
     warnings : tuple of str
@@ -43,6 +68,8 @@ class SessionRecord:
         See `fingerprint`.
     verified : bool or None
         Result of comparing the output with the CaImAn files; None where that was not requested.
+    contents : SessionContents or None
+        What was written.
     """
 
     session: str
@@ -55,6 +82,7 @@ class SessionRecord:
     bytes: int = 0
     fingerprint: str | None = None
     verified: bool | None = None
+    contents: SessionContents | None = None
 
     @property
     def is_good(self) -> bool:
@@ -70,9 +98,12 @@ class ConversionReport:
     ----------
     records : tuple of SessionRecord
         One per session, in the order of the specification.
+    findings : tuple of Finding
+        What the check before the conversion found; it is not stored.
     """
 
     records: tuple[SessionRecord, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -132,7 +163,8 @@ def _read(path: Path) -> Iterator[SessionRecord]:
     try:
         for entry in json.loads(path.read_text(encoding="utf-8"))["sessions"]:
             known = {name: _tuple(value) for name, value in entry.items() if name in names}
-            yield SessionRecord(**known)
+            contents = known.pop("contents", None)
+            yield SessionRecord(**known, contents=contents and SessionContents(**contents))
     except (KeyError, TypeError, ValueError) as error:
         message = f"{path} is not a report of a conversion: {error!r}. Delete it to start over."
         raise ValueError(message) from error
@@ -144,7 +176,8 @@ def _tuple(value: Any) -> Any:
 
 def _as_csv(records: Iterable[Mapping[str, Any]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, [one.name for one in fields(SessionRecord)], lineterminator="\n")
+    names = [one.name for one in fields(SessionRecord) if one.name != "contents"]
+    writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for record in records:
         writer.writerow(

@@ -1,27 +1,39 @@
-"""A YAML file as data, with the line and column of everything in it."""
+"""A YAML file as data, with the line, the column and the source text of everything in it.
+
+NeuroConv reads specifications with PyYAML, that is, YAML 1.1. The same parser is used here, so that values are what
+NeuroConv sees: another one would read ``010`` as a different number.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from neuroconv.utils import load_dict_from_file
 
-KeyPath = tuple["str | int", ...]
-"""The keys and list indices that lead to a value."""
+from .text import KeyPath
 
 _SUFFIXES = (".yml", ".yaml", ".json")
 _MERGE_TAG = "tag:yaml.org,2002:merge"
+_TEXT_TAG = "tag:yaml.org,2002:str"
+
+# A specification of 10,000 sessions has about 6 MB and 300,000 values.
+_MOST_BYTES = 64 * 2**20
+_MOST_VALUES = 2_000_000
+_DEEPEST = 50
 
 
-class Place(NamedTuple):
-    """A place in a text file, counted from 1."""
+class YamlPosition(NamedTuple):
+    """A position in a text file, counted from 1."""
 
     line: int
     column: int
+
+
+_START = YamlPosition(1, 1)
 
 
 class DocumentError(ValueError):
@@ -31,39 +43,66 @@ class DocumentError(ValueError):
     ----------
     path : Path
         The file.
-    place : Place
+    position : YamlPosition
         Where reading ended.
     problem : str
-        What is wrong there.
+        What is wrong.
     remedy : str
         What to do.
     """
 
-    def __init__(self, path: Path, place: Place, problem: str, remedy: str) -> None:
-        super().__init__(f"{path}:{place.line}:{place.column}: {problem}. {remedy}")
+    def __init__(self, path: Path, position: YamlPosition, problem: str, remedy: str) -> None:
+        super().__init__(f"{path}:{position.line}:{position.column}: {problem}. {remedy}")
         self.path = path
-        self.place = place
+        self.position = position
         self.problem = problem
         self.remedy = remedy
 
 
+_RESOLVERS = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """A loader that keeps dates as text, as NeuroConv's does."""
+
+    yaml_implicit_resolvers = _RESOLVERS
+
+
+class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same in C, about ten times faster; it refuses a few texts that the other one reads."""
+
+    yaml_implicit_resolvers = _RESOLVERS
+
+
 @dataclass(frozen=True)
 class Document:
-    """A YAML file that was read.
+    """A YAML file.
 
     Attributes
     ----------
     path : Path
         The file.
     data : object
-        What NeuroConv reads from it: dates stay text.
-    root : yaml.Node or None
-        The same as nodes, which know their places; None for an empty file.
+        Its content as NeuroConv reads it: dates are text.
+    positions : dict
+        Position of each key and list item, by path.
+    sources : dict
+        The text of each value without quotes, by path.
+    repeated_keys : list of tuple
+        Path and position of each key that its mapping has already; YAML drops the earlier value silently.
+    odd_keys : list of tuple
+        Path and position of each key that is not text, such as ``NO`` (false) or ``2024`` (a number).
     """
 
     path: Path
     data: Any
-    root: yaml.Node | None
+    positions: dict[KeyPath, YamlPosition] = field(default_factory=dict, repr=False)
+    sources: dict[KeyPath, str] = field(default_factory=dict, repr=False)
+    repeated_keys: list[tuple[KeyPath, YamlPosition]] = field(default_factory=list, repr=False)
+    odd_keys: list[tuple[KeyPath, YamlPosition]] = field(default_factory=list, repr=False)
 
     @classmethod
     def read(cls, path: str | Path) -> Document:
@@ -72,137 +111,179 @@ class Document:
         Raises
         ------
         DocumentError
-            If it is not there, not text, or not valid YAML.
+            If it is missing, not text, not valid YAML, too large, or contains tags.
         """
         path = Path(path)
-        text = _text_of(path)
+        text = _read_text(path)
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-            data = load_dict_from_file(path)
+            return cls._parse(path, text, _FastLoader)
+        except yaml.YAMLError:
+            pass  # NeuroConv's loader decides
+        try:
+            return cls._parse(path, text, _Loader)
         except yaml.YAMLError as error:
-            raise _syntax_error(path, error) from error
-        except ValueError as error:  # JSON has stricter rules than YAML
-            place = Place(getattr(error, "lineno", 1), getattr(error, "colno", 1))
-            raise DocumentError(path, place, f"not valid JSON: {error}", "Correct it at this place.") from error
-        return cls(path, data, root)
+            raise _syntax_error(path, error, text) from error
 
-    def place(self, keys: KeyPath) -> Place:
-        """Return where something stands: a key of a mapping, an item of a list.
+    @classmethod
+    def _parse(cls, path: Path, text: str, loader: type[Any]) -> Document:
+        _refuse_unsafe(path, text, loader)
+        document = cls(path, None)
+        root = yaml.compose(text, Loader=loader)
+        if root is not None:
+            document.positions[()] = _position(root.start_mark)
+            document._index(root, ())  # before the data are built, which changes the nodes
+        data = _read_json(path, text) if path.suffix == ".json" else _construct(root)
+        return replace(document, data=data)
 
-        Of a path that leads further than the file does, it is the place of the last part that is there.
-        """
-        node, mark = self.root, self.root.start_mark if self.root is not None else None
-        for key in keys:
-            step = _step(node, key)
-            if step is None:
-                break
-            named, node = step
-            mark = named.start_mark
-        return Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
+    def position(self, keys: KeyPath) -> YamlPosition:
+        """Return the position of a key or list item; where it does not exist, that of the nearest one above it."""
+        while keys and keys not in self.positions:
+            keys = keys[:-1]
+        return self.positions.get(keys, _START)
 
-    def repeated_keys(self) -> Iterator[tuple[KeyPath, Place]]:
-        """Yield each key that its mapping has already: YAML drops the earlier value without a word."""
-        if self.root is not None:
-            yield from _repeated_keys(self.root, (), set())
+    def _index(self, node: yaml.Node, keys: KeyPath, *, is_merged: bool = False) -> None:
+        if isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self.positions.setdefault((*keys, index), _position(item.start_mark))
+                self._index(item, (*keys, index), is_merged=is_merged)
+        elif isinstance(node, yaml.MappingNode):
+            self._index_mapping(node, keys, is_merged=is_merged)
+        elif isinstance(node, yaml.ScalarNode) and node.style is None:
+            self.sources.setdefault(keys, node.value)
 
-
-def get_value(data: Any, keys: KeyPath) -> Any:
-    """Return what stands at a path, or None if nothing does."""
-    for key in keys:
-        if isinstance(data, dict):
-            data = data.get(key)
-        elif isinstance(data, list) and isinstance(key, int) and 0 <= key < len(data):
-            data = data[key]
-        else:
-            return None
-    return data
-
-
-def write_path(keys: KeyPath) -> str:
-    """Write a path as people do.
-
-    Examples
-    --------
-    >>> write_path(("experiments", "day1", "sessions", 0, "nwbfile_name"))
-    'experiments.day1.sessions[0].nwbfile_name'
-    """
-    parts = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
-    return "".join(parts).removeprefix(".")
-
-
-def _text_of(path: Path) -> str:
-    start = Place(1, 1)
-    if path.suffix not in _SUFFIXES:
-        found = f"'{path.suffix}'" if path.suffix else "none"
-        raise DocumentError(
-            path,
-            start,
-            f"expected a file whose name ends with {', '.join(_SUFFIXES)}; its ending is {found}",
-            "Give the YAML file, or rename it.",
-        )
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise DocumentError(path, start, f"the file {what}", "Check the path.")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise DocumentError(path, Place(line, 1), "not text in UTF-8", "Save the file as UTF-8.") from error
+    def _index_mapping(self, node: yaml.MappingNode, keys: KeyPath, *, is_merged: bool) -> None:
+        own: dict[Any, tuple[yaml.Node, yaml.Node]] = {}
+        for name, value in node.value:
+            if name.tag == _MERGE_TAG:
+                continue
+            key = name.value if name.tag == _TEXT_TAG else _construct(name)
+            if key in own and not is_merged:
+                self.repeated_keys.append(((*keys, key), _position(name.start_mark)))
+            if name.tag != _TEXT_TAG and not is_merged:
+                self.odd_keys.append(((*keys, name.value), _position(name.start_mark)))
+            own[key] = (name, value)  # of a repeated key the last one counts
+        for key, (name, value) in own.items():
+            inner = (*keys, key)
+            if inner not in self.positions:
+                self.positions[inner] = _position(name.start_mark)
+                self._index(value, inner, is_merged=is_merged)
+        for merged in _merged(node):  # what `<<` adds, where the mapping does not have it itself
+            self._index(merged, keys, is_merged=True)
 
 
-def _syntax_error(path: Path, error: yaml.YAMLError) -> DocumentError:
-    mark = getattr(error, "problem_mark", None)
-    place = Place(1, 1) if mark is None else Place(mark.line + 1, mark.column + 1)
-    problem = getattr(error, "problem", None) or str(error)
-    context = getattr(error, "context", None)
-    return DocumentError(
-        path, place, f"not valid YAML: {problem}" + (f" {context}" if context else ""), _syntax_remedy(problem)
-    )
-
-
-def _syntax_remedy(problem: str) -> str:
-    if "\\t" in problem:
-        return "Indent with spaces; YAML allows no tabs."
-    if "mapping values are not allowed" in problem:
-        return "Put text that holds ': ' in quotes, and give keys of one block the same indentation."
-    return "Check quotes, brackets and indentation of this line and of those before it."
-
-
-def _step(node: yaml.Node | None, key: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """Return the node that bears the place of a key or index, and that of its value."""
-    if isinstance(node, yaml.SequenceNode):
-        return (node.value[key],) * 2 if isinstance(key, int) and 0 <= key < len(node.value) else None
-    if not isinstance(node, yaml.MappingNode):
+def _construct(node: yaml.Node | None) -> Any:
+    if node is None:
         return None
-    for name, value in reversed(node.value):  # of a repeated key the last counts
-        if name.value == str(key):
-            return name, value
-    for merged in _merged(node):
-        step = _step(merged, key)
-        if step is not None:
-            return step
-    return None
+    loader = _Loader("")
+    try:
+        return loader.construct_document(node)
+    except TypeError as error:  # an unhashable key
+        problem = f"a key must be text: {error}"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
+    finally:
+        loader.dispose()
 
 
 def _merged(node: yaml.MappingNode) -> Iterator[yaml.Node]:
-    """Yield the mappings that ``<<`` merges into one."""
     for name, value in node.value:
         if name.tag == _MERGE_TAG:
             yield from value.value if isinstance(value, yaml.SequenceNode) else [value]
 
 
-def _repeated_keys(node: yaml.Node, keys: KeyPath, seen: set[int]) -> Iterator[tuple[KeyPath, Place]]:
-    if id(node) in seen:  # an alias: its anchor was looked at
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _repeated_keys(item, (*keys, index), seen)
-    elif isinstance(node, yaml.MappingNode):
-        names = set()
-        for name, value in node.value:
-            inner = (*keys, str(name.value))
-            if name.value in names and name.tag != _MERGE_TAG:
-                yield inner, Place(name.start_mark.line + 1, name.start_mark.column + 1)
-            names.add(name.value if isinstance(name, yaml.ScalarNode) else id(name))
-            yield from _repeated_keys(value, inner, seen)
+def _position(mark: Any) -> YamlPosition:
+    return YamlPosition(mark.line + 1, mark.column + 1)
+
+
+def _read_text(path: Path) -> str:
+    if path.suffix not in _SUFFIXES:
+        found = f"'{path.suffix}'" if path.suffix else "none"
+        problem = f"expected a file name that ends in {', '.join(_SUFFIXES)}; the ending is {found}"
+        raise DocumentError(path, _START, problem, "Give the YAML file, or rename it.")
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise DocumentError(path, _START, f"the file {what}", "Check the path.")
+    if path.stat().st_size > _MOST_BYTES:
+        problem = f"the file has {path.stat().st_size} bytes, more than {_MOST_BYTES}"
+        raise DocumentError(path, _START, problem, "Split the specification into several files.")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise DocumentError(path, YamlPosition(line, 1), "not text in UTF-8", "Save the file as UTF-8.") from error
+
+
+def _read_json(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        position = YamlPosition(error.lineno, error.colno)
+        raise DocumentError(path, position, f"not valid JSON: {error}", "Correct it at this position.") from error
+
+
+def _refuse_unsafe(path: Path, text: str, loader: type[Any]) -> None:
+    """Refuse tags, deep nesting and aliases that multiply, before anything is built from the text."""
+    sizes = _Sizes()
+    for event in yaml.parse(text, Loader=loader):
+        refusal = sizes.refusal(event)
+        if refusal is not None:
+            raise DocumentError(path, _position(event.start_mark), *refusal)
+
+
+class _Sizes:
+    """The number of values in each open block and behind each anchor, with aliases expanded."""
+
+    def __init__(self) -> None:
+        self._open: list[list[Any]] = [[None, 0]]
+        self._anchored: dict[str, int] = {}
+
+    def refusal(self, event: Any) -> tuple[str, str] | None:
+        """Take in an event of the parser; return problem and remedy where it is not allowed."""
+        if getattr(event, "tag", None) not in {None, "!"}:
+            return f"tags such as '{event.tag}' are not allowed", "Write the plain value."
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self._anchored:
+                problem = f"the alias '*{event.anchor}' refers to nothing that is complete at this point"
+                return problem, "Define the anchor before the alias, and outside of it."
+            self._open[-1][1] += self._anchored[event.anchor]
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._open.append([event.anchor, 1])
+        elif isinstance(event, yaml.ScalarEvent):
+            self._close(event.anchor, 1)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._close(*self._open.pop())
+        if len(self._open) > _DEEPEST:
+            return f"nested deeper than {_DEEPEST} levels", "Check brackets and indentation."
+        if self._open[-1][1] > _MOST_VALUES:
+            problem = f"more than {_MOST_VALUES} values, counting aliases each time they are used"
+            return problem, "Split the specification, or remove aliases of aliases."
+        return None
+
+    def _close(self, anchor: str | None, size: int) -> None:
+        self._open[-1][1] += size
+        if anchor is not None:
+            self._anchored[anchor] = size
+
+
+def _syntax_error(path: Path, error: yaml.YAMLError, text: str) -> DocumentError:
+    mark = getattr(error, "problem_mark", None)
+    position = _START if mark is None else _position(mark)
+    problem = getattr(error, "problem", None) or str(error)
+    context = getattr(error, "context", None)
+    line = (text.splitlines() or [""])[min(position.line, text.count("\n") + 1) - 1 :][:1]
+    remedy = _syntax_remedy(problem, line[0] if line else "")
+    return DocumentError(path, position, f"not valid YAML: {problem}" + (f" {context}" if context else ""), remedy)
+
+
+def _syntax_remedy(problem: str, line: str) -> str:
+    if "escape character" in problem or "hexdecimal number" in problem or "Unicode character" in problem:
+        return (
+            "A backslash (\\) in double quotes starts an escape sequence. Use single quotes, as in 'C:\\data\\mouse1', "
+            "or forward slashes."
+        )
+    if "tab character" in problem or (
+        "cannot start any token" in problem and line[: len(line) - len(line.lstrip())].count("\t")
+    ):
+        return "Indent with spaces; YAML allows no tabs."
+    if "mapping values are not allowed" in problem:
+        return "Quote text that contains ': ', and give keys of one block the same indentation."
+    return "Check quotes, brackets and indentation of this line and of those before it."

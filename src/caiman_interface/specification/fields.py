@@ -11,7 +11,7 @@ import yaml
 
 from caiman_interface.metadata.models import ImagingPlaneEntry, OpticalChannelEntry, PlaneSegmentationEntry
 
-from .document import KeyPath
+from .text import KeyPath
 
 
 class FieldHelp(NamedTuple):

@@ -14,8 +14,8 @@ from caiman_interface.caiman_file import CaimanResults
 from caiman_interface.metadata.from_results import metadata_of
 from caiman_interface.metadata.vocabulary import DEFAULT_METADATA_KEY
 
-from .document import KeyPath
 from .fields import help_for, write_example
+from .text import KeyPath
 
 _INTERFACE = "CaimanSegmentationInterface"
 _DEVICE = "Microscope"

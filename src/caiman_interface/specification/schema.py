@@ -1,4 +1,4 @@
-"""`specification_schema`: the JSON schema of a specification, by which editors complete and check."""
+"""`specification_schema`: the JSON schema of a specification, with which editors complete and check."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from caiman_interface._compat.neuroconv import specification_schemas
-from caiman_interface.metadata import CaimanConversionOptions, CaimanSourceData, ophys_metadata_schema
+from caiman_interface.metadata import CaimanConversionOptions, CaimanSourceData, specification_ophys_schema
 
-from .fields import help_for, with_help
+from .fields import with_help
 from .sessions import known_interfaces
 
 SCHEMA_FILE_NAME = "caiman-interface.schema.json"
-"""The name under which the schema stands beside a specification."""
+"""Name of the schema file beside a specification."""
 
 _METADATA = "metadata"
-_DEVICE_FIELDS = ("name", "description", "manufacturer")
 
 
 def specification_schema() -> dict[str, Any]:
@@ -69,57 +68,27 @@ def _options(description: str) -> dict[str, Any]:
 
 
 def _open(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema that demands nothing and refuses nothing: other interfaces have other keys."""
+    """Return a schema without required and forbidden keys: other interfaces have other keys."""
     return {key: value for key, value in schema.items() if key not in {"required", "additionalProperties"}}
 
 
 def _with_caiman_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Add what the CaImAn interface takes, in the form that NeuroConv admits in specifications."""
-    _, entries = ophys_metadata_schema()
+    """Add the metadata of the CaImAn interface, in the format that NeuroConv accepts in specifications."""
     blocks = metadata["properties"]
-    plane = entries["ImagingPlaneEntry"]
-    fields = {name: field for name, field in plane["properties"].items() if name != "device_metadata_key"}
-    fields["device"] = {"type": "string", "title": "Device", "description": "Name of the microscope under Device."}
-    ophys = {
-        **blocks["Ophys"]["properties"],
-        "Device": {"type": "array", "items": _device()},
-        "ImagingPlane": {"type": "array", "items": {**plane, "required": ["name"], "properties": fields}},
-        "PlaneSegmentations": {"type": "object", "additionalProperties": entries["PlaneSegmentationEntry"]},
-        "RoiResponses": {"type": "object", "additionalProperties": entries["RoiResponsesEntry"]},
-    }
-    return {
-        **metadata,
-        "properties": {
-            **blocks,
-            **{name: with_help(blocks[name], name) for name in ("NWBFile", "Subject")},
-            "Ophys": {**blocks["Ophys"], "properties": ophys},
-        },
-    }
-
-
-def _device() -> dict[str, Any]:
-    described = {name: help_for(("Ophys", "Device", name)) for name in _DEVICE_FIELDS}
-    return {
-        "type": "object",
-        "title": "Device",
-        "required": ["name"],
-        "properties": {
-            name: {"type": "string", "description": wanted.meaning, "examples": [wanted.example]}
-            for name, wanted in described.items()
-            if wanted is not None
-        },
-    }
+    ophys = {**blocks["Ophys"]["properties"], **specification_ophys_schema()}
+    general = {name: with_help(blocks[name], name) for name in ("NWBFile", "Subject")}
+    return {**metadata, "properties": {**blocks, **general, "Ophys": {**blocks["Ophys"], "properties": ophys}}}
 
 
 def _with_local_references(schema: Any) -> Any:
-    """Turn NeuroConv's references to its metadata schema into such to the definitions of this document."""
+    """Replace NeuroConv's references to its metadata schema by references to the definitions of this document."""
     return _map_references(
         schema, lambda target: f"#/definitions/{_METADATA}" if "metadata_schema.json" in target else target
     )
 
 
 def _relocated(metadata: dict[str, Any]) -> Any:
-    """Return the metadata schema as a definition: what it refers to lies deeper in the document then."""
+    """Return the metadata schema as a definition, with its references adapted to the new place."""
     named = {key: value for key, value in metadata.items() if key not in {"$schema", "$id"}}
     return _map_references(named, lambda target: target.replace("#/", f"#/definitions/{_METADATA}/", 1))
 

@@ -1,12 +1,12 @@
-"""The sessions of a specification, each with all that its conversion takes, as NeuroConv reads them."""
+"""The sessions of a specification with everything that their conversion takes, as NeuroConv reads them."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +14,30 @@ from neuroconv import datainterfaces
 from neuroconv.utils import dict_deep_update
 
 from caiman_interface._compat.neuroconv import resolve_conversion_options
+from caiman_interface.conversion.timestamps import find_timestamps
 from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.writer.file import FastNWBConverter
 
-from .document import KeyPath
+from .text import KeyPath
 
 SINGLE_INTERFACE = "CaimanSegmentationInterface"
-"""The name of the interface where one CaImAn file is converted without a specification."""
+"""Name of the interface where one CaImAn file is converted without a specification."""
 
+# Arguments that NeuroConv joins to the data folder.
 _PATH_ARGUMENTS = ("file_path", "folder_path")
 _PATH_LIST_ARGUMENT = "file_paths"
 
 
 @dataclass(frozen=True)
 class MetadataSource:
-    """Metadata that was stated somewhere.
+    """Metadata that was given somewhere.
 
     Attributes
     ----------
     file : Path or None
         The YAML file; None for the command line.
     path : tuple of str and int
-        Where in that file.
+        Path in that file.
     values : dict
         The metadata.
     """
@@ -43,6 +45,11 @@ class MetadataSource:
     file: Path | None
     path: KeyPath
     values: dict[str, Any]
+
+    @property
+    def file_name(self) -> str:
+        """The file as text; empty for the command line."""
+        return "" if self.file is None else str(self.file)
 
 
 @dataclass(frozen=True)
@@ -54,17 +61,21 @@ class Session:
     number : int
         Its place among all sessions of the specification, from 1.
     path : tuple of str and int
-        Where it stands in the specification.
+        Its path in the specification.
     name : str or None
-        Name of its NWB file without ``.nwb``, where one is stated.
+        Name of its NWB file without ``.nwb``, where one is given.
     interface_classes : dict
         The classes by name.
     source_data : dict
         The arguments of each interface, with paths joined to the data folder.
     metadata_sources : tuple of MetadataSource
-        What was stated, in the order in which each wins over those before it.
+        The given metadata; each takes precedence over those before it.
     global_options, session_options : dict
         The conversion options of all sessions and interfaces, and those of this one by interface.
+    overrides : dict
+        Options that take precedence over all others, for each interface that has them.
+    file : str
+        The specification; empty where there is none.
     """
 
     number: int
@@ -75,39 +86,90 @@ class Session:
     metadata_sources: tuple[MetadataSource, ...] = ()
     global_options: Mapping[str, Any] = field(default_factory=dict)
     session_options: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
 
     @property
     def label(self) -> str:
         """What to call it."""
         return self.name or f"session {self.number}"
 
+    @property
+    def used_interfaces(self) -> list[str]:
+        """Names of the interfaces that it has data for."""
+        return [name for name in self.interface_classes if name in self.source_data]
+
+    @property
+    def caiman_interfaces(self) -> list[str]:
+        """Names of the interfaces that read CaImAn files."""
+        return [
+            name
+            for name in self.used_interfaces
+            if issubclass(self.interface_classes[name], CaimanSegmentationInterface)
+        ]
+
+    @property
+    def source_paths(self) -> tuple[str, ...]:
+        """The source files and folders."""
+        paths: list[str] = []
+        for name in self.used_interfaces:
+            for argument, value in self.source_data[name].items():
+                if argument in _PATH_ARGUMENTS and isinstance(value, str):
+                    paths.append(value)
+                elif argument == _PATH_LIST_ARGUMENT and isinstance(value, list):
+                    paths += map(str, value)
+        for name in self.caiman_interfaces:
+            arguments = self.source_data[name]
+            if arguments.get("timestamps_path"):
+                path = find_timestamps(arguments["timestamps_path"], arguments["file_path"])
+                paths.append(str(path).partition("::")[0])
+        return tuple(paths)
+
     def make_converter(self, base: type[FastNWBConverter] = FastNWBConverter) -> Any:
-        """Return NeuroConv's converter with its interfaces, each with its file."""
+        """Return NeuroConv's converter with the interfaces of the session, each with its file."""
         made = type("SpecificationConverter", (base,), {"data_interface_classes": dict(self.interface_classes)})
-        # The converter writes into the arguments.
+        # The converter changes the arguments.
         return made(source_data=deepcopy({name: dict(arguments) for name, arguments in self.source_data.items()}))
 
     def merge_metadata(self, converter: Any) -> Any:
-        """Return the metadata of the interfaces with all that was stated, merged as NeuroConv does."""
+        """Return the metadata of the interfaces with all that was given, merged as NeuroConv does."""
         metadata = converter.get_metadata()
         for source in self.metadata_sources:
             metadata = dict_deep_update(metadata, source.values)
         return metadata
 
-    def resolve_options(self, interfaces: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the conversion options of the interfaces of these names, merged as NeuroConv does."""
-        return resolve_conversion_options(list(interfaces), self.global_options, self.session_options)
+    def options_of(self, interfaces: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the conversion options of these interfaces, merged as NeuroConv does, and the overrides."""
+        options = resolve_conversion_options(list(interfaces), self.global_options, self.session_options)
+        for name, interface in interfaces.items():
+            known = interface.get_conversion_options_schema().get("properties", {})
+            options[name].update({key: value for key, value in self.overrides.items() if key in known})
+        return options
+
+    def with_arguments(self, arguments: Mapping[str, Any]) -> Session:
+        """Return the session with more arguments for its CaImAn interfaces, which take precedence."""
+        ours = self.caiman_interfaces if arguments else []
+        return replace(
+            self, source_data={**self.source_data, **{name: {**self.source_data[name], **arguments} for name in ours}}
+        )
 
 
-def session_of_file(file: Path, metadata_sources: tuple[MetadataSource, ...]) -> Session:
+def session_of_file(
+    file: Path,
+    metadata_sources: tuple[MetadataSource, ...],
+    *,
+    name: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Session:
     """Return the session of one CaImAn file that is converted without a specification."""
     return Session(
         number=1,
         path=(),
-        name=file.stem,
+        name=name or file.stem,
         interface_classes={SINGLE_INTERFACE: CaimanSegmentationInterface},
         source_data={SINGLE_INTERFACE: {"file_path": str(file)}},
         metadata_sources=metadata_sources,
+        overrides=overrides or {},
     )
 
 
@@ -117,56 +179,62 @@ def read_sessions(
     *,
     data_folder: Path,
     more_metadata: tuple[MetadataSource, ...] = (),
+    overrides: Mapping[str, Any] | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> list[Session]:
     """Return the sessions of a specification, in NeuroConv's order.
 
-    Parts that are not of the form that NeuroConv's schema demands are passed over: the schema reports them.
+    Parts that do not have the form that NeuroConv's schema requires are left out: the schema reports them.
 
     Parameters
     ----------
     specification : mapping
-        What stands in the file.
+        The content of the file.
     file : Path
         The file.
     data_folder : Path
         The folder to which its paths are relative.
     more_metadata : tuple of MetadataSource
-        What was stated elsewhere and wins over the file.
+        Metadata given elsewhere, which take precedence.
+    overrides : mapping, optional
+        Conversion options that take precedence, for each interface that has them.
+    arguments : mapping, optional
+        More arguments for each CaImAn interface, which take precedence.
     """
     classes = find_interface_classes(specification)
-    global_source = _source(specification, file, ())
     sessions: list[Session] = []
     for name, experiment in _block(specification, "experiments").items():
-        if not isinstance(experiment, Mapping):
-            continue
-        experiment_path: KeyPath = ("experiments", name)
-        experiment_source = _source(experiment, file, experiment_path)
-        stated = experiment.get("sessions")
-        for index, session in enumerate(stated if isinstance(stated, list) else []):
+        given = experiment.get("sessions") if isinstance(experiment, Mapping) else None
+        for index, session in enumerate(given if isinstance(given, list) else []):
             if not isinstance(session, Mapping):
                 continue
-            path: KeyPath = (*experiment_path, "sessions", index)
-            sources = (*global_source, *experiment_source, *_source(session, file, path), *more_metadata)
-            sessions.append(
-                Session(
-                    number=len(sessions) + 1,
-                    path=path,
-                    name=_name(session),
-                    interface_classes=classes,
-                    source_data=_join_paths(_block(session, "source_data"), data_folder),
-                    metadata_sources=sources,
-                    global_options=_block(specification, "conversion_options"),
-                    session_options=_block(session, "conversion_options"),
-                )
+            path: KeyPath = ("experiments", str(name), "sessions", index)
+            made = Session(
+                number=len(sessions) + 1,
+                path=path,
+                name=_name(session),
+                interface_classes=classes,
+                source_data=_join_paths(_block(session, "source_data"), data_folder),
+                metadata_sources=(
+                    *_source(specification, file, ()),
+                    *_source(experiment, file, path[:2]),
+                    *_source(session, file, path),
+                    *more_metadata,
+                ),
+                global_options=_block(specification, "conversion_options"),
+                session_options=_block(session, "conversion_options"),
+                overrides=overrides or {},
+                file=str(file),
             )
+            sessions.append(made.with_arguments(arguments or {}))
     return sessions
 
 
 def find_interface_classes(specification: Mapping[str, Any]) -> dict[str, type]:
     """Return the classes that ``data_interfaces`` names; those that NeuroConv does not know are left out."""
-    stated = _block(specification, "data_interfaces")
     known = known_interfaces()
-    return {key: known[name] for key, name in stated.items() if isinstance(name, str) and name in known}
+    given = _block(specification, "data_interfaces")
+    return {key: known[name] for key, name in given.items() if isinstance(name, str) and name in known}
 
 
 def known_interfaces() -> dict[str, type]:
@@ -177,7 +245,7 @@ def known_interfaces() -> dict[str, type]:
 
 @contextmanager
 def suppress_list_format_warning() -> Iterator[None]:
-    """Keep back NeuroConv's advice against metadata in lists: its schema of specifications admits nothing else."""
+    """Suppress NeuroConv's advice against metadata in lists: its schema of specifications accepts nothing else."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*old list-based format", category=FutureWarning)
         yield
@@ -194,8 +262,7 @@ def _block(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _name(session: Mapping[str, Any]) -> str | None:
-    name = session.get("nwbfile_name")
-    return name.removesuffix(".nwb") if isinstance(name, str) else None
+    return str(session["nwbfile_name"]).removesuffix(".nwb") if "nwbfile_name" in session else None
 
 
 def _join_paths(source_data: Mapping[str, Any], folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,219 +1,185 @@
-"""Checks of a specification as a text, before any of its files is looked at."""
+"""Checks of a specification as text, before any of its files is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 from referencing import Registry, Resource
 
 from caiman_interface._compat.neuroconv import specification_schemas
+from caiman_interface.metadata import specification_remedy
 
-from .document import Document, KeyPath, get_value, write_path
+from .blanks import blanks_of_specification, without
+from .document import Document
 from .findings import Finding
-from .places import Places
-from .problems import Problem, near_matches, schema_problems, unknown_key
+from .schema_findings import schema_findings, unknown_key
 from .sessions import known_interfaces
+from .text import KeyPath, get_value, near_matches, write_path
 
 _SESSION_KEYS = ("nwbfile_name", "source_data", "metadata", "conversion_options")
 _EXPERIMENT_KEYS = ("metadata", "sessions")
-# An entry of these blocks that is nothing says that its trace or image is to be left out.
-_LEAVES_OUT = ("RoiResponses", "SegmentationImages")
-_LEAVE_OUT_DEPTH = 4
 
 
-def check_structure(document: Document, places: Places) -> list[Finding]:
+def check_structure(document: Document) -> list[Finding]:
     """Check what can be checked without opening a file other than the specification.
 
     NeuroConv's own schema of specifications decides what is an error.
     """
     if not isinstance(document.data, Mapping):
-        problem = Problem(
-            (),
-            "this is no specification",
-            "an empty file" if document.data is None else "something other than keys and values",
-            "the keys 'data_interfaces' and 'experiments'",
-            "Make one with `caiman-interface init FILE -o spec.yml`.",
+        found = "an empty file" if document.data is None else "something other than keys and values"
+        finding = Finding(
+            message="not a specification",
+            found=found,
+            expected="the keys 'data_interfaces' and 'experiments'",
+            remedy="Write one with `caiman-interface init FILE -o spec.yml`.",
+            file=str(document.path),
         )
-        return [places.finding(problem, document.path)]
-    blanks = find_blanks(document.data)
-    return [
-        *(places.finding(problem, document.path) for problem in _schema_problems(document.data, blanks)),
-        *(places.finding(problem, document.path) for problem in _interface_problems(document.data)),
-        *(places.finding(problem, document.path) for problem in _sessions_without_data(document.data)),
-        *(places.finding(problem, document.path, severity="warning") for problem in _ignored(document.data)),
-        *_repeated_keys(document, places),
+        return [finding]
+    ignored = (replace(finding, severity="warning") for finding in _ignored(document.data))
+    findings = [
+        *_schema_findings(document.data),
+        *_interface_findings(document.data),
+        *_sessions_without_data(document.data),
+        *ignored,
     ]
+    return [*(replace(finding, file=str(document.path)) for finding in findings), *_key_findings(document)]
 
 
-def find_blanks(specification: Mapping[str, Any]) -> list[KeyPath]:
-    """Return the path of every key without a value in the metadata of a specification."""
-    return [
-        path for block in _metadata_paths(specification) for path in _blanks(get_value(specification, block), block)
-    ]
-
-
-def blanks_of(metadata: Any) -> list[KeyPath]:
-    """Return the path of every key without a value in metadata."""
-    return list(_blanks(metadata, ()))
-
-
-def without_blanks(metadata: Any) -> Any:
-    """Return a copy of metadata without its keys that have no value."""
-    return _without(metadata, set(_blanks(metadata, ())), ())
-
-
-def _metadata_paths(specification: Mapping[str, Any]) -> Iterator[KeyPath]:
-    yield ("metadata",)
-    experiments = specification.get("experiments")
-    for name, experiment in experiments.items() if isinstance(experiments, Mapping) else ():
-        yield ("experiments", name, "metadata")
-        sessions = experiment.get("sessions") if isinstance(experiment, Mapping) else None
-        for index in range(len(sessions) if isinstance(sessions, list) else 0):
-            yield ("experiments", name, "sessions", index, "metadata")
-
-
-def _blanks(value: Any, path: KeyPath, depth: int = 0, *, may_leave_out: bool = False) -> Iterator[KeyPath]:
-    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in inner:
-        leaves_out = may_leave_out or (depth == 1 and key in _LEAVES_OUT)
-        if item is None and not (leaves_out and depth + 1 == _LEAVE_OUT_DEPTH):
-            yield (*path, key)
-        yield from _blanks(item, (*path, key), depth + 1, may_leave_out=leaves_out)
-
-
-def _without(value: Any, unwanted: set[KeyPath], path: KeyPath) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _without(v, unwanted, (*path, k)) for k, v in value.items() if (*path, k) not in unwanted}
-    if isinstance(value, list):
-        items = enumerate(value)
-        return [_without(item, unwanted, (*path, index)) for index, item in items if (*path, index) not in unwanted]
-    return deepcopy(value)
-
-
-def _schema_problems(data: Mapping[str, Any], blanks: list[KeyPath]) -> Iterator[Problem]:
+def _schema_findings(data: Mapping[str, Any]) -> Iterator[Finding]:
+    blanks = blanks_of_specification(data)
     specification_schema, metadata_schema = specification_schemas()
     registry: Registry[Any] = Registry().with_resource("metadata_schema.json", Resource.from_contents(metadata_schema))
-    for problem in schema_problems(_without(data, set(blanks), ()), specification_schema, registry):
-        if not (problem.is_missing and problem.path in blanks):
-            yield _with_remedy(problem, data)
+    for finding in schema_findings(_with_text_keys(without(data, blanks)), specification_schema, registry):
+        if not (finding.is_missing and finding.path in blanks):
+            yield _with_remedy(finding, data)
 
 
-def _with_remedy(problem: Problem, data: Mapping[str, Any]) -> Problem:
-    """Explain those demands of NeuroConv's schema that nobody expects."""
-    block, key = problem.path[:-1], problem.path[-1] if problem.path else None
-    if problem.is_missing and key == "NWBFile":
-        remedy = (
-            "NeuroConv wants it in every block of metadata: add `NWBFile: {}`, or move the metadata to another block."
-        )
-    elif problem.is_missing and key == "Devices" and block[-1:] == ("Ophys",):
-        remedy = "NeuroConv wants it in every block of Ophys metadata: add the line `Devices: []`."
-    elif problem.path[-2:] == ("Ophys", "ImagingPlanes") and isinstance(get_value(data, problem.path), Mapping):
-        remedy = (
-            "NeuroConv takes imaging planes in a specification as a list only: write `ImagingPlane:`, and below it "
-            "each plane as `- name: ImagingPlane` with its fields; or give the block in a file, with --metadata."
-        )
-    elif problem.path[-2:] == ("metadata", "Devices"):
-        remedy = (
-            "NeuroConv takes devices in a specification as a list only: under Ophys write `Device:`, and below it each "
-            "device as `- name: Microscope` with its fields."
+def _with_text_keys(value: Any) -> Any:
+    """Return data in which every key is text; other keys have findings of their own."""
+    if isinstance(value, Mapping):
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _with_remedy(finding: Finding, data: Mapping[str, Any]) -> Finding:
+    """Explain the requirements of NeuroConv's schema that are unexpected."""
+    if "metadata" not in finding.path:
+        return finding
+    inside = finding.path[finding.path.index("metadata") + 1 :]
+    if finding.is_missing and inside == ("NWBFile",):
+        remedy: str | None = (
+            "NeuroConv requires it in every block of metadata: add `NWBFile: {}`, or move the metadata."
         )
     else:
-        return problem
-    return Problem(problem.path, problem.message, problem.found, problem.expected, remedy, problem.is_missing)
+        remedy = specification_remedy(inside, None if finding.is_missing else get_value(data, finding.path))
+    return finding if remedy is None else replace(finding, remedy=remedy)
 
 
-def _interface_problems(data: Mapping[str, Any]) -> Iterator[Problem]:
-    stated = data.get("data_interfaces")
-    if stated is None:
-        yield Problem(
-            ("data_interfaces",),
-            "'data_interfaces' is missing",
-            "",
-            "names of your choice, each with the class that reads the data",
-            "Add it, for example `data_interfaces: {Segmentation: CaimanSegmentationInterface}`.",
+def _interface_findings(data: Mapping[str, Any]) -> Iterator[Finding]:
+    interfaces = data.get("data_interfaces")
+    if interfaces is None:
+        yield Finding(
+            path=("data_interfaces",),
+            message="'data_interfaces' is missing",
+            expected="names of your choice, each with the class that reads the data",
+            remedy="Add it, for example `data_interfaces: {Segmentation: CaimanSegmentationInterface}`.",
             is_missing=True,
         )
         return
     known = known_interfaces()
-    for key, name in stated.items() if isinstance(stated, Mapping) else ():
+    for key, name in interfaces.items() if isinstance(interfaces, Mapping) else ():
         if isinstance(name, str) and name not in known:
-            yield _unknown_interface(("data_interfaces", key), name, list(known))
+            near = near_matches(name, known)
+            guess = f"Did you mean {' or '.join(near)}? " if near else ""
+            yield Finding(
+                path=("data_interfaces", key),
+                message=f"unknown interface '{name}'",
+                expected=f"one of the {len(known)} interfaces that are installed",
+                remedy=f"{guess}`caiman-interface plugins` lists what plugins add to NeuroConv's own.",
+            )
 
 
-def _unknown_interface(path: KeyPath, name: str, known: list[str]) -> Problem:
-    near = near_matches(name, known)
-    guess = f"Did you mean {' or '.join(near)}? " if near else ""
-    return Problem(
-        path,
-        f"unknown interface '{name}'",
-        "",
-        f"one of the {len(known)} interfaces that are installed",
-        f"{guess}`caiman-interface plugins` lists what plugins add to NeuroConv's own.",
-    )
+def _sessions_without_data(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the sources of sessions without a known one: NeuroConv writes an NWB file without data for them."""
+    interfaces = _interface_names(data)
+    for path, session in _sessions(data) if interfaces else ():
+        source_data = session.get("source_data")
+        if isinstance(source_data, Mapping) and not _used(session, interfaces):
+            for finding in _unknown_names(session, (*path, "source_data"), interfaces, "data_interfaces"):
+                yield replace(finding, message=f"{finding.message}, and the session has no other data")
+            if not source_data:
+                yield Finding(
+                    path=(*path, "source_data"),
+                    message="the session has no data",
+                    found="nothing",
+                    expected=f"one of {', '.join(interfaces)}",
+                    remedy="Add its files, or remove the session.",
+                )
 
 
-def _ignored(data: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what NeuroConv passes over without a word."""
+def _ignored(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield what NeuroConv ignores silently."""
     interfaces = _interface_names(data)
     for path, experiment in _experiments(data):
         yield from _ignored_keys(experiment, path, _EXPERIMENT_KEYS)
     for path, session in _sessions(data):
         yield from _ignored_keys(session, path, _SESSION_KEYS)
-        yield from _ignored_interfaces(session, path, interfaces)
+        used = _used(session, interfaces)
+        if used:  # otherwise it is an error
+            yield from _unknown_names(session, (*path, "source_data"), interfaces, "data_interfaces")
+        yield from _unknown_names(session, (*path, "conversion_options"), used, f"{write_path(path)}.source_data")
     if "upload_to_dandiset" in data:
-        yield Problem(
-            ("upload_to_dandiset",),
-            "`caiman-interface convert` uploads nothing",
-            "",
-            "",
-            "Upload what it writes with `dandi upload`, or run this specification with the command `neuroconv`.",
+        yield Finding(
+            path=("upload_to_dandiset",),
+            message="`caiman-interface convert` uploads nothing",
+            remedy="Upload the output with `dandi upload`, or run this specification with the command `neuroconv`.",
         )
 
 
-def _ignored_keys(block: Mapping[str, Any], path: KeyPath, known: tuple[str, ...]) -> Iterator[Problem]:
+def _ignored_keys(block: Mapping[str, Any], path: KeyPath, known: tuple[str, ...]) -> Iterator[Finding]:
     for key in block:
         if key not in known:
-            problem = unknown_key((*path, key), known)
-            yield Problem(problem.path, f"{problem.message}, which is ignored", "", problem.expected, problem.remedy)
+            finding = unknown_key((*path, key), known)
+            yield replace(finding, message=f"{finding.message}, which is ignored")
 
 
-def _ignored_interfaces(session: Mapping[str, Any], path: KeyPath, interfaces: list[str]) -> Iterator[Problem]:
-    used = _used(session, interfaces)
-    where = f"{write_path(path)}.source_data"
-    if used:  # else it is an error
-        yield from _unknown_names(session, (*path, "source_data"), interfaces, "data_interfaces")
-    yield from _unknown_names(session, (*path, "conversion_options"), used, where)
-
-
-def _sessions_without_data(data: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield the sources of sessions that have none that is known: NeuroConv writes an NWB file without data."""
-    interfaces = _interface_names(data)
-    for path, session in _sessions(data) if interfaces else ():
-        source_data = session.get("source_data")
-        if isinstance(source_data, Mapping) and not _used(session, interfaces):
-            for problem in _unknown_names(session, (*path, "source_data"), interfaces, "data_interfaces"):
-                yield replace(problem, message=f"{problem.message}, and the session has no other data")
-            if not source_data:
-                known = f"one of {', '.join(interfaces)}"
-                message = "the session has no data"
-                yield Problem((*path, "source_data"), message, "nothing", known, "Add its files, or take it out.")
-
-
-def _unknown_names(session: Mapping[str, Any], path: KeyPath, known: list[str], where: str) -> Iterator[Problem]:
-    stated = session.get(str(path[-1]))
-    for name in stated if isinstance(stated, Mapping) else ():
+def _unknown_names(session: Mapping[str, Any], path: KeyPath, known: list[str], where: str) -> Iterator[Finding]:
+    given = session.get(str(path[-1]))
+    for name in given if isinstance(given, Mapping) else ():
         if name not in known:
             near = near_matches(name, known)
-            yield Problem(
-                (*path, name),
-                f"'{name}' is ignored: it is not in {where}",
-                "",
-                "one of " + ", ".join(known) if known else "",
-                f"Did you mean '{near[0]}'?" if near else f"Add it to {where}, or take it out here.",
+            yield Finding(
+                path=(*path, name),
+                message=f"'{name}' is ignored: it is not in {where}",
+                expected="one of " + ", ".join(map(str, known)) if known else "",
+                remedy=f"Did you mean '{near[0]}'?" if near else f"Add it to {where}, or remove it here.",
             )
+
+
+def _key_findings(document: Document) -> Iterator[Finding]:
+    for path, (line, column) in document.repeated_keys:
+        yield Finding(
+            severity="warning",
+            path=path,
+            message=f"the key '{path[-1]}' is repeated, and the first value is ignored",
+            expected="each key once",
+            remedy="Merge both into one block, or remove one.",
+            file=str(document.path),
+            line=line,
+            column=column,
+        )
+    for path, (line, column) in document.odd_keys:
+        yield Finding(
+            path=path,
+            message=f"YAML does not read the key {path[-1]} as text",
+            expected="a name",
+            remedy=f'Put it in quotes: "{path[-1]}".',
+            file=str(document.path),
+            line=line,
+            column=column,
+        )
 
 
 def _used(session: Mapping[str, Any], interfaces: list[str]) -> list[str]:
@@ -239,16 +205,3 @@ def _sessions(data: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, A
         for index, session in enumerate(sessions if isinstance(sessions, list) else []):
             if isinstance(session, Mapping):
                 yield (*path, "sessions", index), session
-
-
-def _repeated_keys(document: Document, places: Places) -> Iterator[Finding]:
-    for path, place in document.repeated_keys():
-        problem = Problem(
-            path,
-            f"the key '{path[-1]}' stands here a second time, and the first one is ignored",
-            "",
-            "each key once",
-            "Put both into one block, or take one out.",
-        )
-        finding = places.finding(problem, document.path, severity="warning")
-        yield Finding(**{**vars(finding), "line": place.line, "column": place.column})

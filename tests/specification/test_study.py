@@ -13,18 +13,19 @@ import pytest
 import yaml
 from neuroconv.tools.yaml_conversion_specification import run_conversion_from_yaml
 
-from caiman_interface.specification.checks import check_specification
-from caiman_interface.specification.naming import name_files
-from caiman_interface.specification.running import (
-    Contents,
-    Conversion,
-    Outcome,
+from caiman_interface.specification.checks import Request, check_specification
+from caiman_interface.specification.conversion import (
     Progressed,
-    convert,
-    convert_all,
+    SessionConversion,
+    SessionOutcome,
+    convert_session,
     size_of,
 )
+from caiman_interface.specification.conversion_report import SessionContents
+from caiman_interface.specification.findings import is_convertible
 from caiman_interface.specification.sessions import read_sessions
+from caiman_interface.specification.study import convert_specification
+from caiman_interface.specification.workers import open_workers, run_sessions
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -107,11 +108,22 @@ experiments:
 """
 
 
-def conversions_of(specification: Path, data_folder: Path, folder: Path, **options: Any) -> list[Conversion]:
-    checked = check_specification(specification, data_folder=data_folder)
-    assert checked.findings == ()
+def conversions_of(
+    specification: Path, data_folder: Path, folder: Path, options: dict[str, Any] | None = None, **more: Any
+) -> list[SessionConversion]:
+    checked = check_specification(specification, Request(data_folder=data_folder, overrides=options or {}))
+    assert is_convertible(checked.findings)
     folder.mkdir(exist_ok=True)
-    return [Conversion(session, folder / f"{session.name}.nwb", **options) for session in checked.sessions]
+    return [
+        SessionConversion(session=session, path=folder / f"{checked.names[session.number]}.nwb", **more)
+        for session in checked.sessions
+    ]
+
+
+def run_all(conversions: list[SessionConversion], **workers: Any) -> dict[int, SessionOutcome]:
+    with open_workers(**workers) as opened:
+        ended = run_sessions(conversions, opened, started=lambda _: None)
+        return {conversion.session.number: outcome for conversion, outcome in ended}
 
 
 def everything(path: Path) -> dict[str, Any]:
@@ -164,17 +176,17 @@ def specification(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def converted(specification: Path) -> tuple[Path, list[Outcome], list[Progressed]]:
+def converted(specification: Path) -> tuple[Path, list[SessionOutcome], list[Progressed]]:
     """The folder with the NWB files, what became of each session, and what was reported on the way."""
     folder = specification.parent / "nwb"
     reports: list[Progressed] = []
-    outcomes = [convert(one, reports.append) for one in conversions_of(specification, DATA, folder)]
+    outcomes = [convert_session(one, reports.append) for one in conversions_of(specification, DATA, folder)]
     return folder, outcomes, reports
 
 
 def test_the_result_is_that_of_neuroconvs_own_run(specification, converted, tmp_path):
     folder, outcomes, _ = converted
-    assert [outcome.error for outcome in outcomes] == ["", "", ""]
+    assert [outcome.record.error for outcome in outcomes] == [None, None, None]
     run_conversion_from_yaml(specification, data_folder_path=DATA, output_folder_path=tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert sorted(path.name for path in folder.iterdir()) == names
@@ -188,39 +200,39 @@ def test_other_interfaces_are_converted_as_neuroconv_does(write_specification, d
     # An option that an interface does not have is not given to it.
     options = {"accepted_only": True}
     both, trials_only = conversions_of(specification, data_folder, tmp_path / "ours", options=options)
-    outcomes = [convert(both), convert(trials_only)]
+    outcomes = [convert_session(both), convert_session(trials_only)]
     run_conversion_from_yaml(specification, data_folder_path=data_folder, output_folder_path=tmp_path / "theirs")
     for name in ("trials_and_rois.nwb", "trials_only.nwb"):
         assert_same_files(tmp_path / "ours" / name, tmp_path / "theirs" / name)
-    assert outcomes[0].warnings == (
-        "sim2p_minimal.hdf5 was not evaluated by CaImAn: all 13 components count as accepted.",
+    assert outcomes[0].record.warnings == (
+        "CaImAn did not evaluate sim2p_minimal.hdf5: all 13 components count as accepted.",
     )
-    assert outcomes[1].warnings == ()
-    assert outcomes[1].contents == Contents(rois=None, accepted=None, evaluated=None, traces=0, frames=0)
+    assert outcomes[1].record.warnings == ()
+    assert outcomes[1].record.contents == SessionContents(rois=None, accepted=None, evaluated=None, traces=0, frames=0)
     with h5py.File(tmp_path / "ours" / "trials_and_rois.nwb") as file:
         np.testing.assert_array_equal(file["intervals/trials/contrast"], [0.5, 0.25])
 
 
-def test_the_account_says_what_was_written(converted):
+def test_records_contain_what_was_written(converted):
     folder, (first, second, third), _ = converted
-    assert first.session == "two_photons"
-    assert first.contents == Contents(rois=7, accepted=7, evaluated=7, traces=5, frames=60)
-    assert first.nbytes == (folder / "two_photons.nwb").stat().st_size
-    assert first.seconds > 0
+    assert first.record.session == "two_photons"
+    assert first.record.contents == SessionContents(rois=7, accepted=7, evaluated=7, traces=5, frames=60)
+    assert first.record.bytes == (folder / "two_photons.nwb").stat().st_size
+    assert first.record.seconds > 0
     with h5py.File(folder / "two_planes.nwb") as file:
         upper, lower = (
             file[f"processing/ophys/ImageSegmentation/PlaneSegmentation_{key}"] for key in ("upper", "lower")
         )
         series = file["processing/ophys/Fluorescence"]
-        assert second.contents == Contents(
+        assert second.record.contents == SessionContents(
             rois=len(upper["id"]) + len(lower["id"]),
             accepted=int(lower["is_accepted"][()].sum()),  # the other file was not evaluated
             evaluated=len(lower["id"]),
             traces=len(series),
             frames=max(len(one["data"]) for one in series.values()),
         )
-    assert third.contents is not None
-    assert third.contents.frames == 100
+    assert third.record.contents is not None
+    assert third.record.contents.frames == 100
 
 
 def test_progress_goes_from_the_first_byte_to_the_last(converted):
@@ -230,32 +242,31 @@ def test_progress_goes_from_the_first_byte_to_the_last(converted):
         done = [report.bytes_done for report in of_session]
         assert done == sorted(done)
         assert done[-1] == of_session[-1].bytes_total > 0
-        assert {report.frames for report in of_session} == {outcome.contents.frames}
+        assert {report.frames for report in of_session} == {outcome.record.contents.frames}
 
 
-def test_processes_write_the_same_files_and_a_failure_keeps_back_no_other(specification, converted, tmp_path):
+def test_processes_write_the_same_files_and_a_failure_does_not_stop_the_others(specification, converted, tmp_path):
     folder, alone, _ = converted
     first, second, third = conversions_of(specification, DATA, tmp_path)
     nowhere = replace(second, path=tmp_path / "nowhere" / "two_planes.nwb")
     reports: list[Progressed] = []
-    ended = convert_all([first, nowhere, third], jobs=2, listener=reports.append)
-    outcomes = {conversion.session.number: outcome for conversion, outcome in ended}
+    outcomes = run_all([first, nowhere, third], jobs=2, listener=reports.append)
     for number, name in ((1, "two_photons.nwb"), (3, "cnmfe_results.nwb")):
-        assert outcomes[number].error == ""
-        assert outcomes[number].contents == alone[number - 1].contents
+        assert outcomes[number].record.error is None
+        assert outcomes[number].record.contents == alone[number - 1].record.contents
         assert_same_files(tmp_path / name, folder / name)
     assert {1, 3} <= {report.number for report in reports}
-    assert "does not exist" in outcomes[2].error
+    assert "does not exist" in outcomes[2].record.error
     assert outcomes[2].details.startswith("Traceback")
-    assert (outcomes[2].contents, outcomes[2].nbytes) == (None, 0)
+    assert (outcomes[2].record.contents, outcomes[2].record.bytes) == (None, 0)
 
 
-def test_a_session_that_fails_keeps_back_no_other(write_specification, data_folder, tmp_path):
+def test_a_session_that_fails_does_not_stop_the_others(write_specification, data_folder, tmp_path):
     both, trials_only = conversions_of(write_specification(TRIALS), data_folder, tmp_path)
     nowhere = replace(both, path=tmp_path / "nowhere" / "trials_and_rois.nwb")
-    (_, failed), (_, done) = convert_all([nowhere, trials_only])
-    assert "does not exist" in failed.error
-    assert done.error == ""
+    failed, done = run_all([nowhere, trials_only]).values()
+    assert "does not exist" in failed.record.error
+    assert done.record.error is None
     assert (tmp_path / "trials_only.nwb").exists()
 
 
@@ -265,42 +276,44 @@ def test_an_interrupted_conversion_leaves_nothing_behind(specification, tmp_path
 
     conversion = conversions_of(specification, DATA, tmp_path)[0]
     with pytest.raises(KeyboardInterrupt):
-        convert(conversion, interrupt)
+        convert_session(conversion, interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_options_of_the_command_go_before_those_of_the_specification(specification, tmp_path):
+def test_overrides_take_precedence_over_the_specification(specification, tmp_path):
     conversion = conversions_of(specification, DATA, tmp_path, options={"stub_test": True, "accepted_only": False})[0]
-    assert convert(conversion).contents == Contents(rois=13, accepted=7, evaluated=13, traces=5, frames=60)
+    assert convert_session(conversion).record.contents == SessionContents(
+        rois=13, accepted=7, evaluated=13, traces=5, frames=60
+    )
 
 
-def test_what_exists_is_kept_unless_it_may_be_replaced(write_specification, data_folder, tmp_path):
+def test_existing_files_are_kept_without_overwrite(write_specification, data_folder, tmp_path):
     conversion = conversions_of(write_specification(TRIALS), data_folder, tmp_path)[1]
     conversion.path.write_text("mine")
-    assert "already exists" in convert(conversion).error
+    assert "already exists" in convert_session(conversion).record.error
     assert conversion.path.read_text() == "mine"
-    assert convert(replace(conversion, overwrite=True)).error == ""
+    assert convert_session(replace(conversion, overwrite=True)).record.error is None
     assert conversion.path.read_bytes().startswith(b"\x89HDF")
 
 
 @pytest.mark.filterwarnings("default:mask_type is 'voxel':UserWarning")
-def test_what_is_warned_of_on_the_way_is_in_the_account(specification, tmp_path):
+def test_warnings_of_the_conversion_are_in_the_record(specification, tmp_path):
     conversions = conversions_of(specification, DATA, tmp_path, options={"mask_type": "voxel"})
     text = f"mask_type is 'voxel', but the frame of {DATA / 'sim2p_full.hdf5'} has 2 dimensions: 'pixel' is used."
-    assert convert(conversions[0]).warnings == (text,)
-    failed = convert(replace(conversions[0], path=tmp_path / "nowhere" / "a.nwb"))
-    assert failed.error
-    ended = {conversion.session.number: outcome for conversion, outcome in convert_all(conversions[:2], jobs=2)}
-    assert "'pixel' is used" in ended[2].warnings[0]
+    assert convert_session(conversions[0]).record.warnings == (text,)
+    failed = convert_session(replace(conversions[0], path=tmp_path / "nowhere" / "a.nwb"))
+    assert failed.record.error
+    ended = run_all(conversions[:2], jobs=2)
+    assert "'pixel' is used" in ended[2].record.warnings[0]
 
 
 def test_zarr(specification, tmp_path):
     conversion = conversions_of(specification, DATA, tmp_path, backend="zarr")[0]
     path = tmp_path / "a.nwb.zarr"
-    outcome = convert(replace(conversion, path=path))
-    assert outcome.error == ""
+    outcome = convert_session(replace(conversion, path=path))
+    assert outcome.record.error is None
     assert path.is_dir()
-    assert outcome.nbytes == size_of(path) > 100_000
+    assert outcome.record.bytes == size_of(path) > 100_000
 
 
 def test_a_file_without_a_name_gets_that_of_neuroconv(write_specification, data_folder, tmp_path):
@@ -309,30 +322,13 @@ def test_a_file_without_a_name_gets_that_of_neuroconv(write_specification, data_
         "nwbfile_name: trials_and_rois\n        ", ""
     )
     specification = write_specification(text)
-    unnamed, _ = conversions_of(specification, data_folder, tmp_path)
-    assert unnamed.session.name is None
-    path = tmp_path / "temporary" / "1.nwb"
-    path.parent.mkdir()
-    assert convert(replace(unnamed, path=path)).error == ""
-    copy = Path(shutil.copy(path, path.with_name("2.nwb")))
-    (named,) = name_files([path], tmp_path, overwrite=False)
+    report = convert_specification(specification, tmp_path / "ours", data_folder=data_folder)
+    assert report.ok
     with pytest.warns(UserWarning, match="already exists"):  # hdmf, when it reads the table of parameters
         run_conversion_from_yaml(specification, data_folder_path=data_folder, output_folder_path=tmp_path / "theirs")
-    assert named.name in {path.name for path in (tmp_path / "theirs").iterdir()}
-    assert named.name != "trials_only.nwb"
-
-    with pytest.raises(FileExistsError, match="--overwrite"):
-        name_files([copy], tmp_path, overwrite=False)
-    assert copy.exists()
-    assert name_files([copy], tmp_path, overwrite=True) == [named]
-
-
-def test_a_file_for_which_there_is_no_name_says_what_to_state(write_specification, data_folder, tmp_path):
-    (conversion,) = conversions_of(write_specification(TRIALS), data_folder, tmp_path)[1:]
-    assert convert(conversion).error == ""
-    with pytest.raises(ValueError, match="State an nwbfile_name, or a subject_id"):
-        name_files([conversion.path], tmp_path, overwrite=False)
-    assert conversion.path.exists()
+    names = {path.name for path in (tmp_path / "theirs").iterdir()}
+    assert {path.name for path in (tmp_path / "ours").glob("*.nwb")} == names
+    assert [record.output for record in report] == [*(names - {"trials_only.nwb"}), "trials_only.nwb"]
 
 
 def test_sessions_are_numbered_as_neuroconv_numbers_them(write_specification):

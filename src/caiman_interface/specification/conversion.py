@@ -1,0 +1,322 @@
+"""Conversion of one session. It can run in any process, and whatever goes wrong is part of its outcome."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pynwb import NWBFile
+from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
+
+from caiman_interface.interface import CaimanSegmentationInterface
+from caiman_interface.verification.verify import verify
+from caiman_interface.writer.file import Backend, FastNWBConverter
+
+from .conversion_report import SessionContents, SessionRecord
+from .fingerprint import fingerprint
+from .session_checks import words_of
+from .sessions import Session, suppress_list_format_warning
+from .text import get_value
+
+# In seconds: more progress reports are not seen, and cost time between processes.
+_REPORT_INTERVAL = 0.1
+# Arguments that say where the sources are; the fingerprint contains their bytes instead.
+_PATHS = ("file_path", "folder_path", "file_paths", "timestamps_path")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionConversion:
+    """Everything that the conversion of one session takes; it can be sent to another process.
+
+    Attributes
+    ----------
+    session : Session
+        The session.
+    path : Path
+        The NWB file.
+    overwrite : bool
+        Whether to replace an existing file.
+    backend : {"hdf5", "zarr"}
+        Format of the file.
+    threads : int or None
+        How many threads write; by default one per processor.
+    verifies : bool
+        Whether the file counts only after it was compared with the CaImAn files, value by value.
+    resumes : bool
+        Whether an existing file is kept if it was made from the same sources, settings and versions.
+    previous : SessionRecord or None
+        What is known of the existing file.
+    has_fingerprint : bool
+        Whether the record gets a fingerprint, for which the sources are read once more.
+    """
+
+    session: Session
+    path: Path
+    overwrite: bool = False
+    backend: Backend = "hdf5"
+    threads: int | None = None
+    verifies: bool = False
+    resumes: bool = False
+    previous: SessionRecord | None = None
+    has_fingerprint: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionOutcome:
+    """What became of a conversion.
+
+    Attributes
+    ----------
+    record : SessionRecord
+        What the report keeps.
+    details : str
+        The traceback of a failure.
+    """
+
+    record: SessionRecord
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """How far a conversion is.
+
+    Attributes
+    ----------
+    number : int
+        The session's number.
+    bytes_done, bytes_total : int
+        Bytes of large datasets that are written, and that will be.
+    frames : int
+        Frames of the recording.
+    """
+
+    number: int
+    bytes_done: int
+    bytes_total: int
+    frames: int
+
+
+Listener = Callable[[Progressed], None]
+
+
+def convert_session(conversion: SessionConversion, listener: Listener | None = None) -> SessionOutcome:
+    """Convert one session; a failure is part of the outcome."""
+    start = time.perf_counter()
+    record = SessionRecord(
+        session=conversion.session.label,
+        sources=conversion.session.source_paths,
+        output=str(conversion.path),
+        state="failed",
+    )
+    details = ""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("ignore", message="Date is missing timezone")  # a finding of the check
+        try:
+            record = _convert(conversion, record, listener)
+        except Exception as error:  # noqa: BLE001 (any interface may fail in any way, and other sessions wait)
+            record = replace(record, error=words_of(error))
+            details = traceback.format_exc()
+    texts = (" ".join(str(warning.message).split()) for warning in caught)
+    record = replace(
+        record,
+        warnings=tuple(dict.fromkeys([*record.warnings, *texts])),
+        seconds=round(time.perf_counter() - start, 3),
+    )
+    return SessionOutcome(record=record, details=details)
+
+
+def size_of(path: Path) -> int:
+    """Return the size in bytes of a file, or of all files of a Zarr store."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _convert(conversion: SessionConversion, record: SessionRecord, listener: Listener | None) -> SessionRecord:
+    if conversion.has_fingerprint:
+        record = replace(record, fingerprint=fingerprint(conversion.session.source_paths, _settings(conversion)))
+    if conversion.resumes and conversion.path.exists():
+        resumed = _resume(conversion, record)
+        if resumed is not None:
+            return resumed
+    with _unverified(conversion) as path:
+        contents, notes = _write(replace(conversion, path=path), listener)
+        if conversion.verifies:
+            _verify(conversion.session, path)
+    return replace(
+        record,
+        state="converted",
+        contents=contents,
+        bytes=size_of(conversion.path),
+        warnings=tuple(notes),
+        verified=True if conversion.verifies else None,
+    )
+
+
+def _resume(conversion: SessionConversion, record: SessionRecord) -> SessionRecord | None:
+    """Return the record of a session whose output can stay; None if it has to be converted."""
+    previous = conversion.previous
+    if previous is not None and previous.fingerprint == record.fingerprint:
+        verified = previous.verified
+        if conversion.verifies and not verified:
+            _verify(conversion.session, conversion.path)
+            verified = True
+        nbytes = size_of(conversion.path)
+        return replace(record, state="skipped", contents=previous.contents, bytes=nbytes, verified=verified)
+    if conversion.overwrite:
+        return None
+    why = (
+        "no report tells what it was made from"
+        if previous is None or previous.fingerprint is None
+        else "it was made from other sources, metadata, options or versions"
+    )
+    raise FileExistsError(f"{conversion.path} exists, and {why}. Convert with --overwrite to replace it.")
+
+
+@contextmanager
+def _unverified(conversion: SessionConversion) -> Iterator[Path]:
+    """Provide the path to write to; an output that has to be verified gets its name only afterwards."""
+    if not conversion.verifies:
+        yield conversion.path
+        return
+    with tempfile.TemporaryDirectory(prefix=".unverified-", dir=conversion.path.parent) as folder:
+        path = Path(folder) / conversion.path.name
+        yield path
+        if conversion.path.exists():
+            if not conversion.overwrite:
+                raise FileExistsError(f"{conversion.path} exists. Convert with --overwrite to replace it.")
+            if conversion.path.is_dir():  # no rename replaces a folder
+                conversion.path.rename(Path(folder) / "replaced")
+        path.replace(conversion.path)
+
+
+def _settings(conversion: SessionConversion) -> dict[str, Any]:
+    """Return everything but the sources that determines the output."""
+    session = conversion.session
+    return {
+        "interfaces": {
+            name: f"{made.__module__}.{made.__qualname__}" for name, made in session.interface_classes.items()
+        },
+        "arguments": {
+            name: {key: value for key, value in session.source_data[name].items() if key not in _PATHS}
+            for name in session.used_interfaces
+        },
+        "metadata": [source.values for source in session.metadata_sources],
+        "options": [session.global_options, session.session_options, session.overrides],
+        "backend": conversion.backend,
+        "versions": {name: version(name) for name in ("caiman-interface", "neuroconv")},
+    }
+
+
+def _verify(session: Session, path: Path) -> None:
+    for name in session.caiman_interfaces:
+        arguments = session.source_data[name]
+        file, key = arguments["file_path"], arguments.get("metadata_key")
+        report = verify(file, path, metadata_key=key)
+        if not report.ok:
+            raise ValueError(f"The NWB file differs from {file}, and was not kept. {report}")
+
+
+class _Converter(FastNWBConverter):
+    """A converter that tells what it wrote, and how far it is."""
+
+    listener: Callable[[int, int, int], None] | None = None
+    tables: tuple[str, ...] = ()
+    contents: SessionContents | None = None
+    write_threads: int | None = None
+
+    def write(self, nwbfile: NWBFile, path: str | Path, **backend: Any) -> None:
+        self.contents = describe_contents(nwbfile, self.tables)
+        frames = self.contents.frames
+        listener = self.listener
+        if listener is not None:
+            self.progress = lambda done, total, _: listener(done, total, frames)
+        super().write(nwbfile, path, threads=self.write_threads, **backend)
+
+
+def _write(conversion: SessionConversion, listener: Listener | None) -> tuple[SessionContents | None, list[str]]:
+    session = conversion.session
+    with suppress_list_format_warning():
+        converter = session.make_converter(_Converter)
+        metadata = session.merge_metadata(converter)
+        options = session.options_of(converter.data_interface_objects)
+        converter.tables = tuple(_tables(converter, metadata, options))
+        converter.listener = throttled(listener, session.number) if listener is not None else None
+        converter.write_threads = conversion.threads
+        converter.run_conversion(
+            nwbfile_path=str(conversion.path),
+            metadata=metadata,
+            overwrite=conversion.overwrite,
+            backend=conversion.backend,
+            conversion_options=options,
+        )
+    return converter.contents, list(_notes(converter, options))
+
+
+def _notes(converter: Any, options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what is worth knowing about the result when only the options are seen."""
+    for name, interface in converter.data_interface_objects.items():
+        if isinstance(interface, CaimanSegmentationInterface) and options[name].get("accepted_only"):
+            results = interface.segmentation_extractor.results
+            if results.components.acceptance.verdict == "not evaluated":
+                count = results.components.count
+                yield f"CaImAn did not evaluate {results.file_path.name}: all {count} components count as accepted."
+
+
+def throttled(listener: Listener, number: int) -> Callable[[int, int, int], None]:
+    """Return a listener that passes on the first and the last report, and some between."""
+    last = 0.0
+
+    def report(bytes_done: int, bytes_total: int, frames: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if bytes_done >= bytes_total or now - last >= _REPORT_INTERVAL:
+            last = now
+            listener(Progressed(number, bytes_done, bytes_total, frames))
+
+    return report
+
+
+def _tables(converter: Any, metadata: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the names of the tables with the components of the CaImAn files."""
+    for name, interface in converter.data_interface_objects.items():
+        if isinstance(interface, CaimanSegmentationInterface):
+            path = ("Ophys", "PlaneSegmentations", interface.metadata_key, "name")
+            given = options[name].get("plane_segmentation_name") or get_value(metadata, path)
+            yield str(given or get_value(interface.file_metadata, path))
+
+
+def describe_contents(nwbfile: NWBFile, tables: Sequence[str]) -> SessionContents:
+    """Count the contents of an NWB file in memory.
+
+    Parameters
+    ----------
+    nwbfile : NWBFile
+        The file.
+    tables : sequence of str
+        Names of the tables whose rows count.
+    """
+    objects = list(nwbfile.objects.values())
+    counted = [table for table in objects if isinstance(table, PlaneSegmentation) and table.name in tables]
+    evaluated = [table for table in counted if "is_accepted" in table.colnames]
+    series = [series for series in objects if isinstance(series, RoiResponseSeries)]
+    return SessionContents(
+        rois=sum(len(table) for table in counted) if counted else None,
+        accepted=sum(int(sum(table["is_accepted"].data)) for table in evaluated) if evaluated else None,
+        evaluated=sum(len(table) for table in evaluated) if evaluated else None,
+        traces=len(series),
+        frames=max((_length(one.data) for one in series), default=0),
+    )
+
+
+def _length(data: Any) -> int:
+    shape = getattr(data, "maxshape", None) or getattr(data, "shape", None)
+    return int(shape[0]) if shape else len(data)

@@ -1,0 +1,85 @@
+"""Workers of a Dask cluster (package ``distributed``)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from .conversion import Listener, Progressed, SessionConversion, SessionOutcome, convert_session
+from .workers import Cancelled, Workers
+
+_LOCAL = "local"
+
+
+@contextmanager
+def dask_workers(scheduler: str, jobs: int, listener: Listener | None) -> Iterator[Workers]:
+    """Connect to a Dask cluster, or start one on this machine.
+
+    Parameters
+    ----------
+    scheduler : str
+        Its address, or "local".
+    jobs : int
+        The number of processes of a local cluster.
+    listener : callable, optional
+        Called in this process with each `Progressed`.
+
+    Raises
+    ------
+    ImportError
+        If the package ``distributed`` is not installed.
+    OSError
+        If the scheduler cannot be reached.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        message = 'A Dask cluster needs the package distributed: python -m pip install "caiman-interface[dask]".'
+        raise ImportError(message) from error
+    dask: Any = distributed  # partly typed
+    is_local = scheduler == _LOCAL
+    cluster = dask.LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) if is_local else None
+    topic = f"caiman-interface-{uuid.uuid4().hex}"
+    try:
+        with dask.Client(cluster if cluster is not None else scheduler) as client:
+            if listener is not None:
+                client.subscribe_topic(topic, _handler(listener))
+            executor = client.get_executor(pure=False)
+            try:
+                yield Workers(executor, partial(_convert_on_dask, topic), threads=1)
+            except BaseException:
+                dask.Event(f"{topic}-stop", client=client).set()  # conversions that run end without a partial file
+                raise
+            finally:
+                executor.shutdown(wait=True, cancel_futures=True)
+                if listener is not None:
+                    client.unsubscribe_topic(topic)
+    finally:
+        if cluster is not None:
+            cluster.close()
+
+
+def _handler(listener: Listener) -> Callable[[Any], None]:
+    def handle(event: Any) -> None:
+        _, report = event
+        listener(Progressed(**report))
+
+    return handle
+
+
+def _convert_on_dask(topic: str, conversion: SessionConversion) -> SessionOutcome:
+    import distributed
+
+    dask: Any = distributed
+    worker = dask.get_worker()
+    stop = dask.Event(f"{topic}-stop")
+
+    def report(progressed: Progressed) -> None:
+        if stop.is_set():
+            raise Cancelled("The conversion was cancelled.")
+        worker.log_event(topic, vars(progressed))
+
+    return convert_session(conversion, report)
