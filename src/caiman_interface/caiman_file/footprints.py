@@ -92,7 +92,7 @@ class Footprints:
 
     @cached_property
     def matrix(self) -> csc_array[Any]:
-        """The footprints as a (pixels, components) matrix: row indices sorted, no explicit zeros.
+        """The footprints as a (pixels, components) matrix: row indices in the order of the file, no explicit zeros.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """Matrices as CaImAn stores them: dense datasets, or sparse groups compressed by columns.
 
 Whatever form a sparse matrix has in memory, CaImAn saves its columns (``item.tocsc()``), of the ring model too. The
-row indices of a column are often unsorted, and explicit zeros occur; both are put right when a matrix is read.
+row indices of a column are often unsorted, and explicit zeros occur; the zeros are removed when a matrix is read.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ class StoredMatrix:
         return values
 
     def read(self) -> csc_array[Any]:
-        """Read the matrix compressed by columns, with sorted row indices and without explicit zeros.
+        """Read the matrix compressed by columns, in the order of the file and without explicit zeros.
+
+        The row indices of a column keep their order, since sums over them are rounded accordingly.
 
         Raises
         ------
@@ -94,7 +96,8 @@ class StoredMatrix:
             raise self._contradiction("row indices outside of the matrix, or bounds of columns that do not rise")
         self._check_finite(data)
         matrix = csc_array((data, indices, indptr), shape=self.shape)
-        matrix.sum_duplicates()  # sorts the row indices of each column, and its values with them
+        if _has_duplicates(matrix):
+            matrix.sum_duplicates()  # sorts the row indices of each column, and its values with them
         matrix.eliminate_zeros()
         return matrix
 
@@ -151,6 +154,16 @@ def _compressed_parts_agree(indices: NDArray[Any], indptr: NDArray[Any], *, rows
         and np.all(indptr[1:] >= indptr[:-1])
         and (len(indices) == 0 or (indices.min() >= 0 and indices.max() < rows))
     )
+
+
+def _has_duplicates(matrix: csc_array[Any]) -> bool:
+    """Return whether a column contains a row index more than once."""
+    from scipy.sparse import csc_array
+
+    parts = (np.ones(matrix.nnz, dtype=np.int8), matrix.indices.copy(), matrix.indptr.copy())
+    pattern = csc_array(parts, shape=matrix.shape)
+    pattern.sum_duplicates()
+    return bool(pattern.nnz < matrix.nnz)
 
 
 def _for_scipy(values: NDArray[Any]) -> NDArray[Any]:

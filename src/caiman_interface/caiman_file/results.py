@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .components import Components, stored_footprints
-from .encoding import FileGroup, describe, is_numeric, read, read_value
+from .encoding import FileGroup, describe, is_numeric, read, read_value, reading
 from .errors import CaimanFileError
 from .footprints import Footprints
 from .matrices import StoredMatrix
 from .omissions import Omission
 from .parameters import CaimanParameters
+from .storage import describe_storage
 from .traces import DatasetRows, FileBytes, Trace
 
 if TYPE_CHECKING:
@@ -280,6 +281,12 @@ class CaimanResults:
             if isinstance(node, h5py.Dataset) and node.shape == ()
         }
         return values if self.memory_map is None else {**values, "mmap_file": self.memory_map}
+
+    @cached_property
+    def stored_as(self) -> dict[str, Any]:
+        """How every value of the file is stored, see `describe_storage`."""
+        with reading(self._file, self.file_path, ""):
+            return describe_storage(self._file)
 
     def _check(self) -> None:
         """Compare the shapes of what stands in the file, without reading it, so that a bad file fails at once."""

@@ -114,6 +114,7 @@ def parameter_rows(results: CaimanResults) -> Iterator[ParameterRow]:
         "one_photon": results.is_one_photon,
         "evaluation": results.components.acceptance.verdict,
         "frame_shape": list(results.frame_shape),
+        "stored_as": list(results.stored_as.items()),  # a list: nwbinspector objects to dictionaries
         **results.settings,
     }
     groups = {_ANALYSIS: analysis, **results.parameters.stored}
