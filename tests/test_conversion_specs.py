@@ -282,7 +282,7 @@ def test_our_class_wrote_it(specification: str, name: str, analysis: Analysis, n
     reference = Reference(analysis.caiman_file)
     with nwb_file_of(specification, name) as nwbfile:
         table = nwbfile.processing["ophys"][f"CaimanParameters{analysis.ending}"]
-        groups, names, values = (table[column][:] for column in ("group", "name", "value"))
+        groups, names, values = (table[column][:] for column in ("group", "parameter", "value"))
         (rate,) = [value for value, *place in zip(values, groups, names, strict=True) if place == ["data", "fr"]]
         assert float(rate) == reference["fr"]
 
@@ -386,7 +386,7 @@ def test_volume_has_masks_of_voxels_and_an_image_a_plane(nwb_file_of: NwbFileOf)
         assert "voxel_mask" in tables(nwbfile)["PlaneSegmentation"].colnames
         images = nwbfile.processing["ophys"]["SegmentationImages"].images
         for plane in range(noise.shape[2]):
-            np.testing.assert_array_equal(images[f"noise_image_plane{plane}"].data[:], noise[:, :, plane].T)
+            np.testing.assert_array_equal(images[f"plane{plane}_noise_image"].data[:], noise[:, :, plane].T)
 
 
 @needs_metadata_keys

@@ -94,11 +94,11 @@ def check_images(nwbfile: NWBFile, extractor: CaimanSegmentationExtractor) -> No
     interfaces = nwbfile.processing["ophys"].data_interfaces
     written = interfaces["SegmentationImages"].images if "SegmentationImages" in interfaces else {}
     images = extractor.get_images_dict()
-    assert ("mean_image" in written or "mean_image_plane0" in written) == ("mean" in images)
+    assert ("mean_image" in written or "plane0_mean_image" in written) == ("mean" in images)
     assert ("correlation_image" in written) == ("correlation" in images)
     for name, image in images.items():
         if image.ndim == 2:
             np.testing.assert_array_equal(written[f"{name}_image"].data[:], image.T)
         else:
             for number, plane in enumerate(np.moveaxis(image, -1, 0)):
-                np.testing.assert_array_equal(written[f"{name}_image_plane{number}"].data[:], plane.T)
+                np.testing.assert_array_equal(written[f"plane{number}_{name}_image"].data[:], plane.T)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .caiman_file import CaimanFileError, CaimanFileWarning, CaimanResults
     from .extractor import CaimanSegmentationExtractor
     from .interface import CaimanSegmentationInterface
+    from .nwb.nwb_results import NwbResults
     from .specification.conversion_report import ConversionReport
     from .specification.study import convert_specification
     from .verification.verify import verify
@@ -26,6 +27,7 @@ __all__ = [
     "CaimanSegmentationInterface",
     "ConversionReport",
     "FastNWBConverter",
+    "NwbResults",
     "__version__",
     "convert_specification",
     "verify",
@@ -40,6 +42,7 @@ _MODULE_OF = {
     "CaimanSegmentationInterface": "caiman_interface.interface",
     "ConversionReport": "caiman_interface.specification.conversion_report",
     "FastNWBConverter": "caiman_interface.writer.file",
+    "NwbResults": "caiman_interface.nwb.nwb_results",
     "convert_specification": "caiman_interface.specification.study",
     "verify": "caiman_interface.verification.verify",
     "write_nwbfile": "caiman_interface.writer.file",

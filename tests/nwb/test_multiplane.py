@@ -198,7 +198,6 @@ def test_appending_what_the_file_has_leaves_it_as_it_was(
     before = nwb.read_bytes()
     interface = interface_of(caiman_files["sim2p_full"], None)
     with (
-        pytest.warns(UserWarning, match="An attribute 'name' already exists"),
         pytest.raises(ValueError, match="already in the NWB file"),
     ):
         interface.run_conversion(nwbfile_path=nwb, append_on_disk_nwbfile=True, overwrite=False)

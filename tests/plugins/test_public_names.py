@@ -36,6 +36,7 @@ def test_import_is_light(folder_of_package: Path) -> None:
         ("CaimanSegmentationExtractor", "caiman_interface.extractor"),
         ("CaimanSegmentationInterface", "caiman_interface.interface"),
         ("FastNWBConverter", "caiman_interface.writer.file"),
+        ("NwbResults", "caiman_interface.nwb.nwb_results"),
         ("verify", "caiman_interface.verification.verify"),
         ("write_nwbfile", "caiman_interface.writer.file"),
     ],

@@ -105,7 +105,7 @@ def values_in(file: h5py.File) -> list[str]:
     """Every dataset of values in the ophys module, but those that say which row is which."""
     found: list[str] = []
     file[OPHYS].visititems(lambda name, node: found.append(name) if isinstance(node, h5py.Dataset) else None)
-    others = ("_index", "/id", "/rois", "/starting_time", "CaimanParameters/group", "CaimanParameters/name")
+    others = ("_index", "/id", "/rois", "/starting_time", "CaimanParameters/group", "CaimanParameters/parameter")
     return [name for name in found if not name.endswith(others)]
 
 
@@ -116,7 +116,9 @@ def test_one_bit_is_found_in_every_trace_mask_column_image_and_parameter(
     with h5py.File(nwb, "r+") as file:
         names = values_in(file)
         parameter = len(file[f"{OPHYS}/CaimanParameters/value"]) // 2
-        changed = "/".join(file[f"{OPHYS}/CaimanParameters/{part}"].asstr()[parameter] for part in ("group", "name"))
+        changed = "/".join(
+            file[f"{OPHYS}/CaimanParameters/{part}"].asstr()[parameter] for part in ("group", "parameter")
+        )
         for name in names:
             flip_one_bit(file[f"{OPHYS}/{name}"])
     expected = {
@@ -138,7 +140,7 @@ def test_one_bit_is_found_in_every_trace_mask_column_image_and_parameter(
         ("ImageSegmentation/PlaneSegmentation/pixel_mask_index", "ImageSegmentation/PlaneSegmentation/pixel_mask"),
         ("Fluorescence/Denoised/rois", "Fluorescence/Denoised"),
         ("CaimanParameters/group", None),
-        ("CaimanParameters/name", None),
+        ("CaimanParameters/parameter", None),
     ],
 )
 def test_one_bit_is_found_in_what_says_which_row_is_which(

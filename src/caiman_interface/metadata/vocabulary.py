@@ -37,6 +37,11 @@ class RoiTable(NamedTuple):
     weight: str
     trace_prefix: str = ""
 
+    @property
+    def role(self) -> str:
+        """``components``, ``background`` or ``discarded``."""
+        return self.key_ending.removeprefix("_") or "components"
+
 
 COMPONENTS = RoiTable(
     "", "PlaneSegmentation", "", "The unique identifier for each ROI: CaImAn's index of the component, as text.", "A"

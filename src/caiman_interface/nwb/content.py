@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -12,19 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pynwb import NWBFile
 
+import caiman_interface
 from caiman_interface.caiman_file import CaimanResults, Trace
 from caiman_interface.metadata.from_results import metadata_of
 from caiman_interface.metadata.vocabulary import BACKGROUND, COMPONENTS, DISCARDED, name_ending
 
-from .images import CONTAINER as IMAGES_CONTAINER
+from .containers import IMAGES, SERIES, TABLES
 from .images import add_images, plane_images
 from .imaging_plane import add_imaging_plane, measured
 from .names import ObjectName, check_names
 from .parameters import add_parameters, parameters_name
-from .responses import CONTAINER as SERIES_CONTAINER
 from .responses import Timing, add_series
 from .ring_model import add_ring_model, ring_model_name
-from .segmentation import CONTAINER as TABLES_CONTAINER
 from .segmentation import Column, MaskType, add_table, component_columns, computed_columns
 from .shifts import add_shifts, shifts_name
 
@@ -106,16 +105,30 @@ def add_results(
     """
     writer = _Writer(results, metadata, metadata_key, plan)
     parts = list(writer.parts())
+    parts.append(writer.parameters(parts))
     check_names(nwbfile, [name for part in parts for name in part.names])
     for part in parts:
         part.add(nwbfile)
 
 
 class _Part(NamedTuple):
-    """Something that is written: the names that it takes, and what adds it."""
+    """Objects that are written together: where each is, by its role, and the function that adds them."""
 
-    names: list[ObjectName]
+    objects: dict[str, ObjectName | list[ObjectName]]
     add: Callable[[NWBFile], None]
+
+    @property
+    def names(self) -> list[ObjectName]:
+        """The names that the part takes."""
+        entries = (entry if isinstance(entry, list) else [entry] for entry in self.objects.values())
+        return [name for entry in entries for name in entry]
+
+    def record(self) -> dict[str, Any]:
+        """Return the path of each object below ``processing/ophys``."""
+        return {
+            role: [str(name) for name in entry] if isinstance(entry, list) else str(entry)
+            for role, entry in self.objects.items()
+        }
 
 
 class _Writer:
@@ -148,12 +161,22 @@ class _Writer:
         if self._plan.with_discarded:
             yield from self._discarded()
         yield self._images()
-        ending = self._ending
-        yield _Part([parameters_name(ending)], partial(add_parameters, results=self._results, ending=ending))
         yield from self._shifts()
         model = self._results.ring_model if self._plan.with_ring_model else None
         if model is not None:
-            yield _Part([ring_model_name(ending)], partial(add_ring_model, matrix=model, ending=ending))
+            name = ring_model_name(self._ending)
+            yield _Part({"ring_model": name}, partial(add_ring_model, matrix=model, ending=self._ending))
+
+    def parameters(self, parts: Sequence[_Part]) -> _Part:
+        """Describe the table of parameters, which records where the objects of the other parts are."""
+        conversion = {
+            "package_version": getattr(caiman_interface, "__version__", None),
+            "metadata_key": self._key if name_ending(self._key) == self._ending else self._ending[1:],
+            "rate_source": self._plan.rate_source,
+            "objects": {role: path for part in parts for role, path in part.record().items()},
+        }
+        add = partial(add_parameters, results=self._results, ending=self._ending, conversion=conversion)
+        return _Part({"parameters": parameters_name(self._ending)}, add)
 
     def _components(self) -> _Part:
         """Describe the table of components and their traces."""
@@ -234,16 +257,18 @@ class _Writer:
                 iterator_options=self._plan.iterator_options,
             )
 
-        series = [ObjectName(SERIES_CONTAINER, entries[name]["name"]) for name in written]
-        return _Part([ObjectName(TABLES_CONTAINER, fields["name"]), *series], add)
+        role = table["text"].role
+        series = {f"{role}/{name}": ObjectName(SERIES, entries[name]["name"]) for name in written}
+        return _Part({role: ObjectName(TABLES, fields["name"]), **series}, add)
 
     def _images(self) -> _Part:
         """Describe the images of the field of view."""
         entries = self._entries("SegmentationImages", self._key, list(self._results.images))
-        images = [
-            image for name, entry in entries.items() for image in plane_images(self._results.images[name], **entry)
-        ]
-        return _Part([ObjectName(IMAGES_CONTAINER, image.name) for image in images], partial(add_images, images=images))
+        planes = {name: plane_images(self._results.images[name], **entry) for name, entry in entries.items()}
+        objects: dict[str, ObjectName | list[ObjectName]] = {
+            f"images/{name}": [ObjectName(IMAGES, image.name) for image in images] for name, images in planes.items()
+        }
+        return _Part(objects, partial(add_images, images=[image for images in planes.values() for image in images]))
 
     def _shifts(self) -> Iterator[_Part]:
         """Describe the shifts of motion correction that online analysis records, if they cover the frames."""
@@ -252,7 +277,7 @@ class _Writer:
             return
         name = shifts_name(self._ending)
         add = partial(add_shifts, name=name.name, shifts=shifts[self._frames], timing=self._plan.timing)
-        yield _Part([name], add)
+        yield _Part({"shifts": name}, add)
 
     def _plane_key(self) -> str:
         """Return the plane of the components: background and discarded ones lie on it too."""

@@ -7,18 +7,13 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 from pynwb import NWBFile
-from pynwb.base import Images
 from pynwb.image import GrayscaleImage
 
-from .segmentation import ophys_module
-
-CONTAINER = "SegmentationImages"
-
-_CONTAINER_DESCRIPTION = "Summary images for segmentation."
+from .containers import segmentation_images
 
 
 class PlaneImage(NamedTuple):
-    """An image as it is written: (x, y), where x is the column and y the row."""
+    """An image as it is written, of shape (x, y): x is the column, y the row."""
 
     name: str
     description: str
@@ -28,20 +23,26 @@ class PlaneImage(NamedTuple):
 def plane_images(image: NDArray[Any], *, name: str, description: str) -> list[PlaneImage]:
     """Return what an image of shape (rows, columns[, planes]) becomes.
 
-    NWB's images have two dimensions, so a volume becomes one image a plane: ``mean_image_plane0``, ….
+    NWB's images have two dimensions, so a volume becomes one image per plane, see `plane_image_names`.
     """
     if image.ndim == 2:  # noqa: PLR2004 (rows, columns)
         return [PlaneImage(name, description, image.T)]
     return [
-        PlaneImage(f"{name}_plane{plane}", f"Plane {plane} of the volume. {description}", image[:, :, plane].T)
-        for plane in range(image.shape[2])
+        PlaneImage(plane_name, f"Plane {plane} of the volume. {description}", image[:, :, plane].T)
+        for plane, plane_name in enumerate(plane_image_names(name, image.shape[2]))
     ]
+
+
+def plane_image_names(name: str, planes: int) -> list[str]:
+    """Return the names of the images of a volume: ``plane0_mean_image``, ….
+
+    The plane is in front because a metadata key determines the end of a name: no key gives the same name.
+    """
+    return [f"plane{plane}_{name}" for plane in range(planes)]
 
 
 def add_images(nwbfile: NWBFile, *, images: Iterable[PlaneImage]) -> None:
     """Add images to ``processing/ophys/SegmentationImages``."""
     for image in images:
-        module = ophys_module(nwbfile)
-        if CONTAINER not in module.data_interfaces:
-            module.add(Images(name=CONTAINER, description=_CONTAINER_DESCRIPTION))
-        module[CONTAINER].add_image(GrayscaleImage(name=image.name, data=image.pixels, description=image.description))
+        shown = GrayscaleImage(name=image.name, data=image.pixels, description=image.description)
+        segmentation_images(nwbfile).add_image(shown)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pynwb import NWBFile
 
-from .vocabulary import OPHYS_MODULE
+from .containers import OPHYS_MODULE
 
 
 class ObjectName(NamedTuple):

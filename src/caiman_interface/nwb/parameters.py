@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +14,8 @@ from pynwb.core import DynamicTable, VectorData
 from caiman_interface.caiman_file import CaimanResults
 from caiman_interface.caiman_file.file_names import published_name
 
+from .containers import ophys_module
 from .names import ObjectName
-from .segmentation import ophys_module
 
 _DESCRIPTION = (
     "Every parameter of the CaImAn analysis, by group (params/…). Folders are removed from file names. "
@@ -24,10 +23,11 @@ _DESCRIPTION = (
 )
 _COLUMNS = {
     "group": "Group of the parameter in CaImAn's params, such as 'data' or 'quality'.",
-    "name": "Name of the parameter in CaImAn; parts of a nested one are joined with '/'.",
+    "parameter": "Name of the parameter in CaImAn; parts of a nested one are joined with '/'.",
     "value": "Value of the parameter as JSON: null, true, numbers (NaN, Infinity), lists, text.",
 }
-_ANALYSIS = "analysis"
+_COLUMNS_OF_VERSION_0_1 = ("group", "name", "value")
+ANALYSIS_GROUP = "analysis"
 
 
 class ParameterRow(NamedTuple):
@@ -35,8 +35,8 @@ class ParameterRow(NamedTuple):
 
     Attributes
     ----------
-    group, name : str
-        Whose value it is.
+    group, parameter : str
+        Name of the parameter and its group.
     value : str
         The value as JSON.
     shortened : bool
@@ -44,7 +44,7 @@ class ParameterRow(NamedTuple):
     """
 
     group: str
-    name: str
+    parameter: str
     value: str
     shortened: bool
 
@@ -54,28 +54,36 @@ def parameters_name(ending: str) -> ObjectName:
     return ObjectName("", f"CaimanParameters{ending}")
 
 
-def add_parameters(nwbfile: NWBFile, *, results: CaimanResults, ending: str) -> None:
-    """Add the table ``CaimanParameters`` to ``processing/ophys``."""
-    rows = list(parameter_rows(results))
+def add_parameters(
+    nwbfile: NWBFile, *, results: CaimanResults, ending: str, conversion: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """Add the table ``CaimanParameters`` to ``processing/ophys``.
+
+    Parameters
+    ----------
+    nwbfile : pynwb.NWBFile
+        The file, in memory or open for appending.
+    results : CaimanResults
+        The parameters' source.
+    ending : str
+        Ending of the names of this analysis.
+    conversion : mapping
+        Further values of the group ``analysis``, which describe the conversion. Each is one row.
+    """
+    described = (
+        ParameterRow(ANALYSIS_GROUP, name, json.dumps(value), shortened=False) for name, value in conversion.items()
+    )
+    rows = [*described, *parameter_rows(results)]
     columns = [
         VectorData(
             name=name, description=description, data=np.array([getattr(row, name) for row in rows], dtype=np.str_)
         )
         for name, description in _COLUMNS.items()
     ]
-    with column_called_name():
-        table = DynamicTable(
-            name=parameters_name(ending).name, description=_DESCRIPTION, columns=columns, colnames=list(_COLUMNS)
-        )
+    table = DynamicTable(
+        name=parameters_name(ending).name, description=_DESCRIPTION, columns=columns, colnames=list(_COLUMNS)
+    )
     ophys_module(nwbfile).add(table)
-
-
-@contextmanager
-def column_called_name() -> Iterator[None]:
-    """Silence hdmf on a table with a column "name": `table.name` stays its own name, the column is `table["name"]`."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="An attribute 'name' already exists")
-        yield
 
 
 def read_parameters(table: DynamicTable) -> dict[str, dict[str, Any]]:
@@ -103,8 +111,9 @@ def read_parameters(table: DynamicTable) -> dict[str, dict[str, Any]]:
 
 def read_rows(table: DynamicTable) -> dict[tuple[str, str], str]:
     """Return the JSON values of a ``CaimanParameters`` table by group and name."""
-    group, name, value = ([str(text) for text in table[column][:]] for column in _COLUMNS)
-    return dict(zip(zip(group, name, strict=True), value, strict=True))
+    names = _COLUMNS if "parameter" in table.colnames else _COLUMNS_OF_VERSION_0_1
+    group, parameter, value = ([str(text) for text in table[column][:]] for column in names)
+    return dict(zip(zip(group, parameter, strict=True), value, strict=True))
 
 
 def parameter_rows(results: CaimanResults) -> Iterator[ParameterRow]:
@@ -117,7 +126,7 @@ def parameter_rows(results: CaimanResults) -> Iterator[ParameterRow]:
         "stored_as": list(results.stored_as.items()),  # a list: nwbinspector objects to dictionaries
         **results.settings,
     }
-    groups = {_ANALYSIS: analysis, **results.parameters.stored}
+    groups = {ANALYSIS_GROUP: analysis, **results.parameters.stored}
     for group, parameters in groups.items():
         for name, value in _flat(parameters):
             stored, published = (json.dumps(form) for form in (_plain(value), _published(value)))

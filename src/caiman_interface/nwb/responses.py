@@ -11,14 +11,12 @@ from neuroconv.tools.hdmf import SliceableDataChunkIterator
 from numpy.typing import NDArray
 from pynwb import NWBFile
 from pynwb.core import DynamicTableRegion
-from pynwb.ophys import Fluorescence, PlaneSegmentation, RoiResponseSeries
+from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
 from caiman_interface.caiman_file import Trace
 
 from .chunking import trace_chunk_shape
-from .segmentation import ophys_module
-
-CONTAINER = "Fluorescence"
+from .containers import fluorescence
 
 # Blocks of this size keep memory flat where NeuroConv's own writer fills the dataset; the memory of larger ones would
 # be claimed from the system anew for each.
@@ -100,9 +98,6 @@ def add_series(
     """
     if not traces:
         return
-    module = ophys_module(nwbfile)
-    if CONTAINER not in module.data_interfaces:
-        module.add(Fluorescence(name=CONTAINER))
     times = timing.fields()
     for name, trace in traces.items():
         series = RoiResponseSeries(
@@ -116,7 +111,7 @@ def add_series(
             ),
             **times,
         )
-        module[CONTAINER].add_roi_response_series(series)
+        fluorescence(nwbfile).add_roi_response_series(series)
         if timing.timestamps is not None:
             times = {"timestamps": series}  # the others link to the first: the times stand in the file once
 

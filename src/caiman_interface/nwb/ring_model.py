@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pynwb import NWBFile
 from pynwb.core import DynamicTable, ElementIdentifiers, VectorData
 
+from .containers import ophys_module
 from .names import ObjectName
-from .segmentation import Column, ophys_module
+from .segmentation import Column
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+    from scipy.sparse import csc_array, csr_array
 
 
 def ring_model_name(ending: str) -> ObjectName:
     """Return where the table of one analysis stands."""
     return ObjectName("", f"CaimanRingModel{ending}")
+
+
+def read_ring_model(table: DynamicTable) -> csc_array[Any]:
+    """Read the ring model back as a sparse matrix."""
+    from scipy.sparse import csc_array
+
+    pixel, ring_pixel, weight = (np.asarray(table[name].data[:]) for name in ("pixel", "ring_pixel", "weight"))
+    stated = re.search(r"matrix of (\d+) by (\d+)", table.description)
+    ends = [int(pixels.max(initial=-1)) + 1 for pixels in (pixel, ring_pixel)]
+    shape = tuple(int(length) for length in stated.groups()) if stated else tuple(ends)
+    return csc_array((weight, (pixel.astype(np.int64), ring_pixel.astype(np.int64))), shape=shape)
 
 
 def ring_model_columns(matrix: csr_array[Any]) -> dict[str, Column]:

@@ -6,23 +6,19 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from neuroconv.tools.nwb_helpers import get_module
 from numpy.typing import NDArray
 from pynwb import NWBFile
 from pynwb.core import ElementIdentifiers, VectorData
-from pynwb.ophys import ImageSegmentation, ImagingPlane, PlaneSegmentation
+from pynwb.ophys import ImagingPlane, PlaneSegmentation
 
 from caiman_interface.caiman_file import CaimanResults, Components, Footprints
 from caiman_interface.metadata.vocabulary import RoiTable
 
+from .containers import image_segmentation
 from .masks import dense_mask_columns, sparse_is_smaller, sparse_mask_columns
-from .vocabulary import COLUMNS, OPHYS_MODULE
+from .vocabulary import COLUMNS
 
 MaskType = Literal["image", "pixel", "voxel"]
-
-CONTAINER = "ImageSegmentation"
-
-_OPHYS_DESCRIPTION = "contains optical physiology processed data"  # NeuroConv's; another one would draw its warning
 
 
 class Column(NamedTuple):
@@ -30,11 +26,6 @@ class Column(NamedTuple):
 
     values: NDArray[Any]
     description: str
-
-
-def ophys_module(nwbfile: NWBFile) -> Any:
-    """Return the processing module ``ophys``, made if it is not there."""
-    return get_module(nwbfile=nwbfile, name=OPHYS_MODULE, description=_OPHYS_DESCRIPTION)
 
 
 def add_table(
@@ -87,7 +78,7 @@ def add_table(
         columns=all_columns,
         colnames=["roi_name", masks[0].name, *columns],
     )
-    _image_segmentation(nwbfile).add_plane_segmentation(table)
+    image_segmentation(nwbfile).add_plane_segmentation(table)
     return table
 
 
@@ -111,10 +102,3 @@ def computed_columns(components: Components, positions: NDArray[np.intp]) -> dic
     volume = len(components.frame_shape) > 2  # noqa: PLR2004 (rows, columns)
     text = COLUMNS["ROICentroids"].format(z=", z (plane)" if volume else "", plane=", plane" if volume else "")
     return {**columns, "ROICentroids": Column(components.footprints.centroids()[positions], text)}
-
-
-def _image_segmentation(nwbfile: NWBFile) -> ImageSegmentation:
-    module = ophys_module(nwbfile)
-    if CONTAINER not in module.data_interfaces:
-        module.add(ImageSegmentation(name=CONTAINER))
-    return module[CONTAINER]

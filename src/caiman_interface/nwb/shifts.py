@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pynwb import NWBFile
 from pynwb.base import TimeSeries
 
+from .containers import ophys_module
 from .names import ObjectName
 from .responses import Timing
-from .segmentation import ophys_module
 
 _DESCRIPTION = "Shifts of each frame in motion correction (CaImAn's shifts), in CaImAn's order of axes."
 

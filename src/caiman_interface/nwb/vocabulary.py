@@ -6,8 +6,6 @@ the names that NeuroConv gives to the same objects, so that scripts that read it
 
 from __future__ import annotations
 
-OPHYS_MODULE = "ophys"
-
 COLUMNS = {
     "is_accepted": "Whether CaImAn's evaluation accepted the component (idx_components) or rejected it "
     "(idx_components_bad).",

@@ -154,7 +154,8 @@ def _parameters(tables: Iterator[h5py.Group], ending: str) -> dict[str, dict[str
     parameters: dict[str, dict[str, Any]] = {}
     if found is None:
         return parameters
-    columns = (found[column].asstr()[()] for column in ("group", "name", "value"))
+    second = "parameter" if "parameter" in found else "name"
+    columns = (found[column].asstr()[()] for column in ("group", second, "value"))
     for group, name, value in zip(*columns, strict=True):
         place = parameters.setdefault(group, {})
         *parents, last = name.split("/")
@@ -170,7 +171,7 @@ def _images(nodes: list[h5py.Dataset], ending: str) -> dict[str, NDArray[Any]]:
     images = {}
     for kind, start in _IMAGES.items():
         name = f"{start}{ending}"
-        planes = [f"{name}_plane{plane}" for plane in range(len(by_name))]
+        planes = [f"plane{plane}_{name}" for plane in range(len(by_name))]
         stack = [by_name[plane] for plane in planes if plane in by_name]
         if name in by_name:
             images[kind] = np.asarray(by_name[name][()]).T

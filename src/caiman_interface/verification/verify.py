@@ -13,15 +13,16 @@ from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 from caiman_interface.caiman_file import CaimanResults, Components, Footprints, Trace
 from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS, STORED_TRACES
 from caiman_interface.metadata.from_results import metadata_of
-from caiman_interface.metadata.vocabulary import BACKGROUND, DISCARDED, IMAGES, TRACES
+from caiman_interface.metadata.vocabulary import BACKGROUND, COMPONENTS, DISCARDED, IMAGES, TRACES, RoiTable
+from caiman_interface.nwb.analysis_objects import AnalysisObjects
 from caiman_interface.nwb.images import plane_images
 from caiman_interface.nwb.masks import ImageMasks
+from caiman_interface.nwb.nwb_results import NwbResults
 from caiman_interface.nwb.parameters import parameter_rows, parameters_name, read_rows
 from caiman_interface.nwb.ring_model import ring_model_columns, ring_model_name
 from caiman_interface.nwb.segmentation import Column, component_columns, computed_columns
 from caiman_interface.nwb.shifts import shifts_name
 from caiman_interface.nwb.vocabulary import COLUMNS
-from caiman_interface.nwb.written import WrittenAnalysis, opened, picked
 
 from .comparison import difference, mask_difference, text_difference
 from .inventory import Member, members, reason_not_stored
@@ -42,6 +43,8 @@ _COLUMN_MEMBERS = {
     "is_accepted": ("idx_components", "idx_components_bad"),
     "ROICentroids": ("A",),
 }
+
+_OF_THE_CONVERSION = {("analysis", name) for name in ("package_version", "metadata_key", "objects", "rate_source")}
 
 _Result = tuple[Outcome, Finding]
 
@@ -87,9 +90,9 @@ def verify(caiman_file: str | Path, nwb_file: str | Path, *, metadata_key: str |
     >>> report.ok  # doctest: +SKIP
     True
     """
-    with CaimanResults.open(caiman_file) as results, opened(nwb_file) as nwbfile:
+    with CaimanResults.open(caiman_file) as results, NwbResults.open(nwb_file, metadata_key) as written:
         present = members(caiman_file)
-        found = list(_Verification(results, WrittenAnalysis(nwbfile, metadata_key), present).results())
+        found = list(_Verification(results, written.objects, present).results())
     covered = {path for _, finding in found for path in finding.caiman}
     found += [
         ("not_stored", Finding(caiman=(path,), nwb=None, detail=reason_not_stored(member, caiman_file)))
@@ -117,6 +120,7 @@ class _Rois(NamedTuple):
         Returns the columns of the components at some positions.
     """
 
+    kind: RoiTable
     what: str
     folder: str
     footprints_member: str
@@ -131,7 +135,7 @@ class _Rois(NamedTuple):
 class _Verification:
     """The comparison of one analysis with its objects in an NWB file."""
 
-    def __init__(self, results: CaimanResults, written: WrittenAnalysis, present: Mapping[str, Member]) -> None:
+    def __init__(self, results: CaimanResults, written: AnalysisObjects, present: Mapping[str, Member]) -> None:
         self._results = results
         self._written = written
         self._present = present
@@ -157,7 +161,7 @@ class _Verification:
         results, key = self._results, self._written.key
         components, discarded, background = results.components, results.discarded, results.background_footprints
         yield _Rois(
-            *("component", _ESTIMATES, "A", key, key, ""),
+            *(COMPONENTS, "component", _ESTIMATES, "A", key, key, ""),
             components.footprints,
             {**components.traces, **components.dff_deconvolution},
             lambda rows: component_columns(results, rows),
@@ -165,7 +169,7 @@ class _Verification:
         if background is not None:
             trace = results.background_trace
             yield _Rois(
-                *("background component", _ESTIMATES, "b", key + BACKGROUND.key_ending, key, "background"),
+                *(BACKGROUND, "background component", _ESTIMATES, "b", key + BACKGROUND.key_ending, key, "background"),
                 background,
                 {} if trace is None else {"background": trace},
                 lambda _: {},
@@ -174,7 +178,7 @@ class _Verification:
             aside: Components = discarded
             discarded_key = key + DISCARDED.key_ending
             yield _Rois(
-                *("discarded component", _DISCARDED, "A", discarded_key, discarded_key, "discarded"),
+                *(DISCARDED, "discarded component", _DISCARDED, "A", discarded_key, discarded_key, "discarded"),
                 aside.footprints,
                 aside.traces,
                 lambda rows: computed_columns(aside, rows),
@@ -182,7 +186,7 @@ class _Verification:
 
     def _table_results(self, rois: _Rois) -> Iterator[_Result]:
         entry = self._metadata["PlaneSegmentations"][rois.table_key]
-        table = self._written.table(entry["name"], entry["description"])
+        table = self._written.table(rois.kind)
         footprints = self._members(rois.folder, [rois.footprints_member])
         if table is None:
             everything = np.arange(len(rois.footprints))
@@ -257,13 +261,14 @@ class _Verification:
         self, rois: _Rois, table: PlaneSegmentation | None, rows: NDArray[np.intp]
     ) -> Iterator[_Result]:
         entries = self._metadata["RoiResponses"].get(rois.traces_key, {})
-        on_table = [] if table is None else self._written.series_on(table)
+        on_table = [] if table is None else self._written.all_series(rois.kind)
+        found_series = {} if table is None else self._written.series(rois.kind)
         matched = []
         for name, trace in rois.traces.items():
             if not trace.size:
                 continue
             caiman = self._trace_members(rois, name)
-            series = picked(on_table, entries[name]["name"], entries[name]["description"])
+            series = found_series.get(name)
             if series is None:
                 yield _missing(caiman, f"Fluorescence/{entries[name]['name']}")
                 continue
@@ -336,12 +341,15 @@ class _Verification:
 
     def _image_results(self) -> Iterator[_Result]:
         entries = self._metadata.get("SegmentationImages", {}).get(self._written.key, {})
-        stored = self._written.images()
+        stored = self._written.all_images()
         matched = []
         for name, pixels in self._results.images.items():
             caiman = self._members(_ESTIMATES, [_IMAGE_MEMBERS[name]])
-            for image in plane_images(pixels, **entries[name]):
-                found = picked(stored, image.name, image.description)
+            written = {image.name: image for image in self._written.images.get(name, [])}
+            planes = plane_images(pixels, **entries[name])
+            in_order = list(written.values()) if len(written) == len(planes) else [None] * len(planes)
+            for image, at_place in zip(planes, in_order, strict=True):
+                found = written.get(image.name, at_place)
                 place = f"SegmentationImages/{image.name}"
                 if found is None:
                     yield _missing(caiman, place)
@@ -353,14 +361,14 @@ class _Verification:
         for image in stored:
             if all(image is not other for other in matched):
                 claimed = any(image.name == text.name + ending for text in IMAGES.values())
-                if claimed or self._written.is_alone:
+                if claimed or self._written.is_only:
                     yield _not_from_caiman(f"SegmentationImages/{image.name}", claimed=claimed)
 
     def _parameter_results(self) -> Iterator[_Result]:
-        rows = {(row.group, row.name): row for row in parameter_rows(self._results)}
+        rows = {(row.group, row.parameter): row for row in parameter_rows(self._results)}
         caiman = {key: self._parameter_members(*key) for key in rows}
         place = parameters_name(self._written.ending).name
-        table = self._written.dynamic_table(place)
+        table = self._written.parameters_table
         if table is None:
             yield _missing(sum(caiman.values(), ()), place, "the whole table")
             return
@@ -381,7 +389,7 @@ class _Verification:
                 detail = "the folders: they often bear the name of a person"
                 yield "not_stored", Finding(caiman=caiman[key], nwb=row_place, detail=detail)
         for key in stored:
-            if key not in rows:
+            if key not in rows and key not in _OF_THE_CONVERSION:
                 yield _not_from_caiman(f"{place}/{'/'.join(key)}", claimed=True)
 
     def _parameter_members(self, group: str, name: str) -> tuple[str, ...]:
@@ -394,7 +402,7 @@ class _Verification:
     def _ring_model_results(self) -> Iterator[_Result]:
         matrix = self._results.ring_model
         place = ring_model_name(self._written.ending).name
-        table = self._written.dynamic_table(place)
+        table = self._written.ring_model
         caiman = self._members(_ESTIMATES, ["W"])
         if matrix is None and table is not None:
             yield _not_from_caiman(place, claimed=True)
@@ -414,7 +422,7 @@ class _Verification:
     def _shift_results(self) -> Iterator[_Result]:
         shifts = self._results.shifts
         place = shifts_name(self._written.ending).name
-        series = self._written.object(place)
+        series = self._written.shifts
         if shifts is None or len(shifts) != self._results.num_frames:
             if series is not None:
                 yield _not_from_caiman(place, claimed=True)
