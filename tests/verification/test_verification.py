@@ -410,10 +410,10 @@ def test_several_analyses_in_one_file_are_told_apart_by_their_keys(
     assert verify(caiman_files["sim2p_full"], nwb, metadata_key="caiman_segmentation").ok
     assert verify(caiman_files["sim2p_minimal"], nwb, metadata_key="plane1").ok
     assert not verify(caiman_files["sim2p_minimal"], nwb, metadata_key="caiman_segmentation").ok
-    with pytest.raises(ValueError, match=r"holds 2 CaImAn analyses.*metadata_key.*caiman_segmentation, plane1"):
+    with pytest.raises(ValueError, match=r"contains 2 CaImAn analyses.*metadata_key.*caiman_segmentation, plane1"):
         verify(caiman_files["sim2p_full"], nwb)
     with pytest.raises(
-        ValueError, match=r"no CaImAn analysis of the metadata_key 'plane2'.*caiman_segmentation, plane1"
+        ValueError, match=r"no CaImAn analysis with the metadata_key 'plane2'.*caiman_segmentation, plane1"
     ):
         verify(caiman_files["sim2p_full"], nwb, metadata_key="plane2")
 
@@ -444,7 +444,7 @@ def test_wrong_files_are_refused(caiman_files: dict[str, Path], converted: Nwb, 
     folder.mkdir()
     text.write_text("no data")
     for wrong in (caiman, folder, text):
-        with pytest.raises(ValueError, match="is no NWB file: it states no nwb_version"):
+        with pytest.raises(ValueError, match="is not an NWB file: it has no nwb_version"):
             verify(caiman, wrong)
     with pytest.raises(FileNotFoundError, match=r"absent\.nwb"):
         verify(caiman, tmp_path / "absent.nwb")

@@ -97,7 +97,7 @@ def read_parameters(table: DynamicTable) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        group → name → value, with the types that CaImAn saved; arrays are lists.
+        group → parameter → value, with the types that CaImAn saved; arrays are lists.
     """
     groups: dict[str, dict[str, Any]] = {}
     for (group, name), value in read_rows(table).items():
@@ -105,8 +105,16 @@ def read_parameters(table: DynamicTable) -> dict[str, dict[str, Any]]:
         *parents, last = name.split("/")
         for parent in parents:
             place = place.setdefault(parent, {})
-        place[last] = json.loads(value)
+        place[last] = _decoded(value)
     return groups
+
+
+def _decoded(value: str) -> Any:
+    """Return the value of a JSON text; a text that was changed and is not JSON any more is returned as it is."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def read_rows(table: DynamicTable) -> dict[tuple[str, str], str]:
