@@ -11,11 +11,11 @@ from pynwb import NWBFile
 
 from caiman_interface.extractor import CaimanSegmentationExtractor
 from caiman_interface.metadata import CaimanConversionOptions
+from caiman_interface.nwb.containers import OPHYS_MODULE
 from caiman_interface.nwb.content import WritePlan
 from caiman_interface.nwb.parameters import parameters_name
 from caiman_interface.nwb.responses import Timing
 from caiman_interface.nwb.segmentation import Column
-from caiman_interface.nwb.vocabulary import OPHYS_MODULE
 
 _DEFAULT_TABLE = "PlaneSegmentation"
 
