@@ -14,7 +14,7 @@ from pynwb import NWBFile
 
 from ._compat.neuroconv import uses_dict_metadata
 from .conversion.notices import warn_of_file, warn_of_lists, warn_of_movies
-from .conversion.planning import free_ending, plan_of, sampling_frequency_of
+from .conversion.planning import ending_of, plan_of, sampling_frequency_of
 from .conversion.representation import as_html, summary
 from .conversion.timestamps import find_timestamps, read_timestamps
 from .extractor import CaimanSegmentationExtractor
@@ -33,7 +33,6 @@ from .metadata import (
 from .metadata.blocks import uses_lists
 from .metadata.list_schema import list_metadata_schema
 from .metadata.schema import mergeable_schema
-from .metadata.vocabulary import name_ending
 from .nwb.content import add_results
 from .writer.file import FastWriteMixin
 
@@ -281,11 +280,11 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
             warn_of_file(results)
             self._has_warned = True
         warn_of_lists(metadata, self.file_metadata)
-        ending = free_ending(nwbfile, name_ending(self.metadata_key), options.plane_segmentation_name)
+        ending = ending_of(nwbfile, self.metadata_key, options.plane_segmentation_name)
         translated = self._dictionaries(metadata, options.plane_segmentation_name)
-        renamed = self._named_metadata(ending)
-        translated = with_new_names(translated, self.file_metadata["Ophys"], renamed["Ophys"])
         if options.plane_segmentation_name is not None:
+            renamed = self._named_metadata(ending)
+            translated = with_new_names(translated, self.file_metadata["Ophys"], renamed["Ophys"])
             translated = _with_table_name(translated, self.metadata_key, options.plane_segmentation_name)
         extractor = self.segmentation_extractor
         rate = self.sampling_frequency

@@ -11,13 +11,12 @@ from pynwb import NWBFile
 
 from caiman_interface.extractor import CaimanSegmentationExtractor
 from caiman_interface.metadata import CaimanConversionOptions
+from caiman_interface.metadata.vocabulary import COMPONENTS, name_ending
 from caiman_interface.nwb.containers import OPHYS_MODULE
 from caiman_interface.nwb.content import WritePlan
 from caiman_interface.nwb.parameters import parameters_name
 from caiman_interface.nwb.responses import Timing
 from caiman_interface.nwb.segmentation import Column
-
-_DEFAULT_TABLE = "PlaneSegmentation"
 
 
 def plan_of(everything: CaimanSegmentationExtractor, options: CaimanConversionOptions, **given: Any) -> WritePlan:
@@ -77,17 +76,20 @@ def sampling_frequency_of(extractor: CaimanSegmentationExtractor) -> float | Non
     return float(1 / np.median(np.diff(times)))
 
 
-def free_ending(nwbfile: NWBFile, ending: str, plane_segmentation_name: str | None) -> str:
-    """Return the ending of names, which follows the name of the table of ROIs where only that distinguishes analyses.
+def ending_of(nwbfile: NWBFile, metadata_key: str, plane_segmentation_name: str | None) -> str:
+    """Return the ending of names: that of the metadata key, or of the table of ROIs where that alone distinguishes.
 
-    Several interfaces may have the same metadata key, and be distinguished by ``plane_segmentation_name`` alone.
+    Several interfaces may have the default metadata key, and different values of ``plane_segmentation_name``. A name
+    such as "PlaneSegmentation_plane0" always counts, any other only if the names without it are taken.
     """
-    module = nwbfile.processing.get(OPHYS_MODULE)
-    is_free = module is None or parameters_name(ending).name not in module.data_interfaces
-    if is_free or plane_segmentation_name is None:
+    ending = name_ending(metadata_key)
+    if plane_segmentation_name is None:
         return ending
-    own = plane_segmentation_name.removeprefix(_DEFAULT_TABLE)
-    return f"{ending}_{own.lstrip('_')}" if own.strip("_") else ending
+    module = nwbfile.processing.get(OPHYS_MODULE)
+    is_taken = module is not None and parameters_name(ending).name in module.data_interfaces
+    starts_like_the_default = plane_segmentation_name.startswith(f"{COMPONENTS.name}_")
+    own = plane_segmentation_name.removeprefix(COMPONENTS.name).strip("_")
+    return f"{ending}_{own}" if own and (is_taken or (starts_like_the_default and not ending)) else ending
 
 
 def _chosen(extractor: CaimanSegmentationExtractor, options: CaimanConversionOptions) -> CaimanSegmentationExtractor:

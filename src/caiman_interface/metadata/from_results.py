@@ -141,8 +141,27 @@ def with_new_names(metadata: dict[str, Any], own: dict[str, Any], renamed: dict[
     """
     ophys = dict(metadata.get("Ophys") or {})
     for block in ("PlaneSegmentations", "RoiResponses", "SegmentationImages"):
-        ophys[block] = _with_new_names(ophys.get(block) or {}, own.get(block) or {}, renamed.get(block) or {})
+        entries = _without_defaults_of_others(ophys.get(block) or {}, own.get(block) or {})
+        ophys[block] = _with_new_names(entries, own.get(block) or {}, renamed.get(block) or {})
     return {**metadata, "Ophys": ophys}
+
+
+def _without_defaults_of_others(entries: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Drop traces and images that only another CaImAn file of the same metadata key has."""
+    default_names = {
+        **{name: text.name for name, text in TRACES.items()},
+        **{name: text.name for name, text in IMAGES.items()},
+    }
+    return {
+        key: {
+            part: fields
+            for part, fields in entry.items()
+            if part in own[key] or not isinstance(fields, dict) or fields.get("name") != default_names.get(part, False)
+        }
+        if key in own and isinstance(entry, dict)
+        else entry
+        for key, entry in entries.items()
+    }
 
 
 def _with_new_names(entries: Any, own: Any, renamed: Any) -> Any:
