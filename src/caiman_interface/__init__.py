@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .specification.study import convert_specification
     from .verification.verify import verify
     from .writer.file import FastNWBConverter, write_nwbfile
+    from .writer.hdf5_io import ParallelNWBHDF5IO
 
     __version__: str
 
@@ -27,7 +28,11 @@ __all__ = [
     "CaimanSegmentationInterface",
     "ConversionReport",
     "FastNWBConverter",
+<<<<<<< HEAD
     "NwbResults",
+=======
+    "ParallelNWBHDF5IO",
+>>>>>>> ad139d3 (Writer: one NWBHDF5IO, parallel and atomic, that NeuroConv's own writes use too)
     "__version__",
     "convert_specification",
     "verify",
@@ -42,8 +47,12 @@ _MODULE_OF = {
     "CaimanSegmentationInterface": "caiman_interface.interface",
     "ConversionReport": "caiman_interface.specification.conversion_report",
     "FastNWBConverter": "caiman_interface.writer.file",
+<<<<<<< HEAD
     "NwbResults": "caiman_interface.nwb.nwb_results",
     "convert_specification": "caiman_interface.specification.study",
+=======
+    "ParallelNWBHDF5IO": "caiman_interface.writer.hdf5_io",
+>>>>>>> ad139d3 (Writer: one NWBHDF5IO, parallel and atomic, that NeuroConv's own writes use too)
     "verify": "caiman_interface.verification.verify",
     "write_nwbfile": "caiman_interface.writer.file",
 }

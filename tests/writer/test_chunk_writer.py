@@ -17,7 +17,9 @@ from hypothesis.extra import numpy as stn
 from numpy.typing import NDArray
 
 from caiman_interface.nwb.chunking import trace_chunk_shape
-from caiman_interface.writer.chunk_writer import ChunkEncoding, ChunkWriter, available_threads, blocks, grown, shrunk
+from caiman_interface.writer.chunk_writer import ChunkWriter, available_threads
+from caiman_interface.writer.encoding import ChunkEncoding
+from caiman_interface.writer.regions import blocks, grown, shrunk
 
 DTYPES = ["i1", "u1", "<i2", ">i2", "<u4", ">i4", "<i8", "<u8", "<f2", "<f4", ">f4", "<f8", ">f8", "?"]
 RECORD = np.dtype([("x", "<u4"), ("y", "<u4"), ("weight", "<f4")])

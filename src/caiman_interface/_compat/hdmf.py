@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -27,18 +29,21 @@ def set_dataset(container: Any, field: str, values: Any) -> None:
         container._NWBData__data = values  # noqa: SLF001
 
 
-def forget_source(container: Any, source: str) -> None:
-    """Have the objects of an NWB file forget that they were written to `source`."""
+def change_source(container: Any, old: str, new: str | None) -> None:
+    """Have the objects of an NWB file that were written to `old` say that they were written to `new`, or nowhere."""
     for child in (container, *container.all_children()):
-        if child.container_source == source:
-            child._AbstractContainer__container_source = None  # noqa: SLF001
+        if child.container_source == old:
+            child._AbstractContainer__container_source = new  # noqa: SLF001
 
 
-def hdf5_io(file: h5py.File) -> NWBHDF5IO:
-    """Have pynwb write to a new file that is open already.
-
-    Before pynwb 4 it warned that the path, of which there is none, does not end in ".nwb".
-    """
+@contextmanager
+def name_of_new_file_accepted() -> Iterator[None]:
+    """Suppress pynwb's warning that the name of a new file does not end in ".nwb": a temporary name does not."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The file path provided: None", UserWarning)
-        return NWBHDF5IO(file=file, mode="w")
+        warnings.filterwarnings("ignore", "The file path provided: ", UserWarning)
+        yield
+
+
+def open_file(io: NWBHDF5IO) -> h5py.File:
+    """Return the open file of an HDF5 reader or writer."""
+    return io._file  # noqa: SLF001

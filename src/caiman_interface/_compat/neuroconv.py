@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import inspect
 import json
-import warnings
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hdmf.backends.io import HDMFIO
 from neuroconv import NWBConverter
 from neuroconv.tools.hdmf import SliceableDataChunkIterator
-from neuroconv.tools.nwb_helpers import BACKEND_NWB_IO
 from pynwb import NWBFile
 from pynwb.device import Device, DeviceModel
+
+_CONFIGURATION_MODULE = "neuroconv.tools.nwb_helpers._dataset_configuration"
 
 
 class WriteStep(ABC):
@@ -25,8 +25,8 @@ class WriteStep(ABC):
     """
 
     @abstractmethod
-    def write(self, nwbfile: Any, path: str | Path, **backend: Any) -> None:
-        """Write a file, replacing what stands at `path`; `backend` holds `backend` and `backend_configuration`."""
+    def write(self, nwbfile: Any, path: str | Path, *, overwrite: bool, **backend: Any) -> None:
+        """Write a file; `overwrite` is whether there was one, `backend` are `backend` and `backend_configuration`."""
 
     def _write_nwbfile(
         self,
@@ -39,6 +39,7 @@ class WriteStep(ABC):
     ) -> None:
         """Override NeuroConv's step."""
         host: Any = self
+        overwrite = Path(nwbfile_path).exists()  # run_conversion has checked that it may be replaced
         # An interface takes options as keywords, a converter as one mapping by interface.
         takes_options_as_one = isinstance(host, NWBConverter)
         options = {"conversion_options": conversion_options} if takes_options_as_one else conversion_options
@@ -46,7 +47,19 @@ class WriteStep(ABC):
             nwbfile = host.create_nwbfile(metadata=metadata, **options)
         else:
             host.add_to_nwbfile(nwbfile=nwbfile, metadata=metadata, **options)
-        self.write(nwbfile, nwbfile_path, backend=backend, backend_configuration=backend_configuration)
+        self.write(
+            nwbfile, nwbfile_path, overwrite=overwrite, backend=backend, backend_configuration=backend_configuration
+        )
+
+
+def is_searching_for_containers() -> bool:
+    """Return whether the caller's caller is NeuroConv's search for objects among the values of a column.
+
+    ``get_default_dataset_io_configurations`` iterates over a column for no other reason.
+    """
+    caller = sys._getframe(2)  # noqa: SLF001 - documented, and exists in CPython and PyPy
+    module, function = caller.f_globals.get("__name__"), caller.f_code.co_name
+    return module == _CONFIGURATION_MODULE and function == "get_default_dataset_io_configurations"
 
 
 def slices_its_data(iterator: Any) -> bool:
@@ -55,13 +68,6 @@ def slices_its_data(iterator: Any) -> bool:
         isinstance(iterator, SliceableDataChunkIterator)
         and type(iterator)._get_data is SliceableDataChunkIterator._get_data  # noqa: SLF001
     )
-
-
-def new_file_io(path: Path, backend: str) -> HDMFIO:
-    """Open a new file for writing as NeuroConv does, under a name that does not end in ".nwb", of which pynwb warns."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The file path provided: ", UserWarning)
-        return BACKEND_NWB_IO[backend](path=str(path), mode="w")
 
 
 def add_device(nwbfile: NWBFile, metadata: Mapping[str, Any], device_key: str) -> Any:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pynwb.core import VectorData, VectorIndex
 
 from caiman_interface.caiman_file import Footprints
+from caiman_interface.writer.record_rows import RecordRows
 
 from .vocabulary import MASKS
 
@@ -40,7 +41,7 @@ def sparse_mask_columns(footprints: Footprints, weight: str) -> list[VectorData]
     del matrix
     footprints.forget()  # the rows are as large as the matrix: there is no need to hold both
     name = "voxel_mask" if len(axes) == _VOLUME else "pixel_mask"
-    column = VectorData(name=name, description=MASKS[name].format(weight=weight), data=rows)
+    column = VectorData(name=name, description=MASKS[name].format(weight=weight), data=RecordRows.of(rows))
     return [column, VectorIndex(name=f"{name}_index", data=ends, target=column)]
 
 

@@ -9,6 +9,7 @@ The entry's name is the name by which a YAML specification refers to the class. 
 no class is ever taken from the text of a specification.
 """
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,9 @@ from . import HOST, warn
 
 GROUP = "neuroconv.datainterfaces"
 """The entry-point group that is read."""
+
+NO_FAST_WRITE = "CAIMAN_INTERFACE_NO_FAST_WRITE"
+"""The environment variable that, if set, leaves NeuroConv's writers as they are."""
 
 _WORD_OF_CATEGORY = {
     "ecephys": "Recording",
@@ -82,6 +86,31 @@ def register_all(host: ModuleType | None = None) -> None:
         ``neuroconv.datainterfaces``, imported where it is not given.
     """
     register(import_module(HOST) if host is None else host, discover())
+    use_fast_writer()
+
+
+def use_fast_writer() -> None:
+    """Have NeuroConv write files in parallel and atomically, unless somebody else replaced its writers.
+
+    NeuroConv looks up the class that writes a file in a public mapping. Files without content of this package are still
+    written by pynwb's own code. Does nothing if the environment variable ``CAIMAN_INTERFACE_NO_FAST_WRITE`` is set.
+    """
+    if os.environ.get(NO_FAST_WRITE):
+        return
+    from neuroconv.tools import nwb_helpers
+
+    writers = getattr(nwb_helpers, "BACKEND_NWB_IO", None)
+    if not isinstance(writers, dict):
+        return
+    from hdmf_zarr import NWBZarrIO
+    from pynwb import NWBHDF5IO
+
+    from caiman_interface.writer.hdf5_io import MarkedNWBHDF5IO
+    from caiman_interface.writer.zarr_io import NeuroConvZarrIO
+
+    for backend, original, own in (("hdf5", NWBHDF5IO, MarkedNWBHDF5IO), ("zarr", NWBZarrIO, NeuroConvZarrIO)):
+        if writers.get(backend) is original:
+            writers[backend] = own
 
 
 def registered_plugins() -> tuple[PluginRecord, ...]:

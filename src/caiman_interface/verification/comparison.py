@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pynwb.core import VectorIndex
 
 from caiman_interface.caiman_file import Footprints
-from caiman_interface.writer.chunk_writer import blocks, grown
+from caiman_interface.writer.regions import blocks, grown
 
 # What is in memory at a time, of each of the two.
 _BLOCK_BYTES = 16 * 2**20

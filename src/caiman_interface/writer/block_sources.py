@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from caiman_interface._compat.hdmf import read_block
 from caiman_interface._compat.neuroconv import slices_its_data
 
-from .chunk_writer import Selection, Shape, grown, shrunk
+from .regions import Region, Shape, grown, shrunk
 
-# What is read at a time where only one thread can read. Some readers open their file anew for each block, so that
-# small ones cost time; larger ones than this are claimed from the system anew each time, which costs more.
+# Bytes that are read at a time if only one thread can read. Some readers open their file for each block, so that
+# small blocks cost time; the memory of larger blocks is requested from the system each time, which costs more.
 _BLOCK_BYTES = 28 * 2**20
 
 
@@ -37,20 +37,20 @@ class ArraySource:
         self.shape: Shape = array.shape
         self.dtype: np.dtype[Any] = array.dtype
 
-    def read(self, selection: Selection) -> NDArray[Any]:
-        """Give a view of the array."""
-        return self._array[selection]
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return a view of the array."""
+        return self._array[region]
 
     def block_shape(self, chunks: Shape) -> Shape:
-        """Give whole chunks of a few megabytes."""
+        """Return a multiple of the chunks of a few megabytes."""
         return grown(chunks, self.shape, _BLOCK_BYTES // self.dtype.itemsize)
 
 
 class IteratorSource:
     """An iterator over a lazy array.
 
-    The buffers that the iterator itself would give are up to a gigabyte large. Shorter pieces of the same are read
-    here, and the iterator is not used up.
+    The buffers of the iterator itself have up to a gigabyte. Here, smaller parts are read, and the iterator is not
+    consumed.
 
     Parameters
     ----------
@@ -62,27 +62,27 @@ class IteratorSource:
         self._iterator = iterator
         self.shape: Shape = tuple(iterator.maxshape)
         self.dtype: np.dtype[Any] = np.dtype(iterator.dtype)
-        # Any part of a sliceable array can be read; other iterators may count on being read in order.
+        # Any part of a sliceable array can be read; other iterators may rely on being read in order.
         self._any_part = slices_its_data(iterator)
         self.parallel = self._any_part and _reads_in_parallel(iterator.data)
         self._values_read = 0
         self._bar_lock = threading.Lock()
 
-    def read(self, selection: Selection) -> NDArray[Any]:
-        """Read a block, and move the iterator's own progress bar if it was asked for one."""
-        values = np.asarray(read_block(self._iterator, selection))
+    def read(self, region: Region) -> NDArray[Any]:
+        """Read a region, and advance the progress bar of the iterator if it shows one."""
+        values = np.asarray(read_block(self._iterator, region))
         if self._iterator.display_progress:
             self._advance_bar(values.size)
         return values
 
     def block_shape(self, chunks: Shape) -> Shape:
-        """Give the iterator's buffer, shortened to a few megabytes: in frames only, if it must be read in order."""
+        """Return the buffer of the iterator, cut to a few megabytes; along frames only if it must be read in order."""
         size = _BLOCK_BYTES // self.dtype.itemsize
         axes = range(len(self.shape)) if self._any_part else (0,)
         return shrunk(_aligned(self._iterator.buffer_shape, chunks, self.shape), chunks, size, axes=axes)
 
     def _advance_bar(self, count: int) -> None:
-        """Move NeuroConv's progress bar, which counts the iterator's buffers."""
+        """Advance NeuroConv's progress bar, which counts the buffers of the iterator."""
         buffers, size = self._iterator.num_buffers, math.prod(self.shape)
         with self._bar_lock:
             before = buffers * self._values_read // size
@@ -91,14 +91,14 @@ class IteratorSource:
 
 
 class RowsSource:
-    """Records that stand in memory as a list of tuples.
+    """Records in memory as a list of tuples.
 
     Parameters
     ----------
     rows : sequence of tuple
         The records.
     dtype : numpy.dtype
-        What they become.
+        Type of the records in the file.
     """
 
     parallel = False
@@ -108,22 +108,22 @@ class RowsSource:
         self.shape: Shape = (len(rows),)
         self.dtype = dtype
 
-    def read(self, selection: Selection) -> NDArray[Any]:
+    def read(self, region: Region) -> NDArray[Any]:
         """Convert some rows."""
-        return np.array([tuple(row) for row in self._rows[selection[0]]], dtype=self.dtype)
+        return np.array([tuple(row) for row in self._rows[region[0]]], dtype=self.dtype)
 
     def block_shape(self, chunks: Shape) -> Shape:
-        """Give one chunk."""
+        """Return the shape of one chunk."""
         return chunks
 
 
 def _reads_in_parallel(data: Any) -> bool:
-    """Whether several threads may slice this at once: numpy's arrays, and what says so of itself."""
+    """Return whether several threads may slice data at once: numpy arrays, and what has ``parallel_read``."""
     return isinstance(data, np.ndarray) or bool(getattr(data, "parallel_read", False))
 
 
 def _aligned(block: Shape, chunks: Shape, shape: Shape) -> Shape:
-    """Round a block up to whole chunks, axis by axis; a block need not end before the array does."""
+    """Round a block up to whole chunks along each axis; a block that covers an axis may exceed it."""
     return tuple(
         length if length >= whole else step * -(-length // step)
         for length, step, whole in zip(block, chunks, shape, strict=True)

@@ -1,0 +1,109 @@
+"""The bytes of HDF5 chunks, made as the filters of their dataset would make them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from .deflate import deflated
+from .regions import Shape
+
+_SHUFFLE, _DEFLATE = h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE
+_KNOWN_PIPELINES = {(), (_DEFLATE,), (_SHUFFLE,), (_SHUFFLE, _DEFLATE)}
+
+
+@dataclass(frozen=True)
+class ChunkEncoding:
+    """How the chunks of one dataset become bytes.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        Type of the values in the file.
+    chunks : tuple of int
+        Shape of a chunk.
+    shuffle : bool
+        Whether the bytes are shuffled: all first bytes of the values, then all second bytes, and so on.
+    level : int or None
+        Level of the deflate filter; None without this filter.
+    """
+
+    dtype: np.dtype[Any]
+    chunks: Shape
+    shuffle: bool
+    level: int | None
+
+    @classmethod
+    def of(cls, dataset: h5py.Dataset, source_dtype: np.dtype[Any]) -> ChunkEncoding | None:
+        """Return the encoding that a dataset asks for.
+
+        Parameters
+        ----------
+        dataset : h5py.Dataset
+            An allocated dataset.
+        source_dtype : numpy.dtype
+            Type of the values to write.
+
+        Returns
+        -------
+        ChunkEncoding or None
+            None if the dataset must be left to HDF5: it has no chunks or other filters, or needs a conversion of the
+            values that could lose information.
+        """
+        plist = dataset.id.get_create_plist()
+        filters = [plist.get_filter(index) for index in range(plist.get_nfilters())]
+        codes = tuple(code for code, *_ in filters)
+        if dataset.chunks is None or codes not in _KNOWN_PIPELINES or not _is_plain(dataset.dtype):
+            return None
+        # numpy pairs the fields of records by position, HDF5 by name.
+        if source_dtype.names != dataset.dtype.names or not np.can_cast(source_dtype, dataset.dtype, "safe"):
+            return None
+        levels = [values[0] for code, _, values, _ in filters if code == _DEFLATE]
+        return cls(dataset.dtype, dataset.chunks, shuffle=_SHUFFLE in codes, level=levels[0] if levels else None)
+
+    def encode(self, values: NDArray[Any]) -> bytes | NDArray[np.uint8]:
+        """Return the bytes of one chunk.
+
+        Parameters
+        ----------
+        values : array
+            The values of the chunk; smaller than a chunk at the edges of the dataset. Chunks are always stored whole,
+            so the rest is filled with zeros.
+        """
+        whole = _scratch("whole", self.chunks, self.dtype)
+        if values.shape != self.chunks:
+            whole[...] = np.zeros((), dtype=self.dtype)
+        whole[tuple(slice(length) for length in values.shape)] = values
+        planes = whole.reshape(1, -1).view(np.uint8)
+        if self.shuffle:
+            planes = _scratch("shuffled", (self.dtype.itemsize, whole.size), np.dtype(np.uint8))
+            planes[...] = whole.reshape(-1, 1).view(np.uint8).T
+        if self.level is None:
+            raw: NDArray[np.uint8] = planes.reshape(-1).copy()
+            return raw
+        return deflated(planes, self.level)
+
+
+def _is_plain(dtype: np.dtype[Any]) -> bool:
+    """Return whether values have the same bytes in memory and in the file: numbers, booleans, records of them."""
+    if dtype.names is not None:
+        return all(_is_plain(dtype[name]) for name in dtype.names)
+    return dtype.kind in "biufc" and dtype.subdtype is None
+
+
+# Memory that is allocated anew for every chunk is requested from the system each time, which stalls the other threads.
+_thread_memory = threading.local()
+
+
+def _scratch(use: str, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return this thread's array for one use, with arbitrary content."""
+    array: NDArray[Any] | None = getattr(_thread_memory, use, None)
+    if array is None or array.shape != shape or array.dtype != dtype:
+        array = np.zeros(shape, dtype=dtype)
+        setattr(_thread_memory, use, array)
+    return array
