@@ -28,11 +28,8 @@ __all__ = [
     "CaimanSegmentationInterface",
     "ConversionReport",
     "FastNWBConverter",
-<<<<<<< HEAD
     "NwbResults",
-=======
     "ParallelNWBHDF5IO",
->>>>>>> ad139d3 (Writer: one NWBHDF5IO, parallel and atomic, that NeuroConv's own writes use too)
     "__version__",
     "convert_specification",
     "verify",
@@ -47,12 +44,9 @@ _MODULE_OF = {
     "CaimanSegmentationInterface": "caiman_interface.interface",
     "ConversionReport": "caiman_interface.specification.conversion_report",
     "FastNWBConverter": "caiman_interface.writer.file",
-<<<<<<< HEAD
     "NwbResults": "caiman_interface.nwb.nwb_results",
-    "convert_specification": "caiman_interface.specification.study",
-=======
     "ParallelNWBHDF5IO": "caiman_interface.writer.hdf5_io",
->>>>>>> ad139d3 (Writer: one NWBHDF5IO, parallel and atomic, that NeuroConv's own writes use too)
+    "convert_specification": "caiman_interface.specification.study",
     "verify": "caiman_interface.verification.verify",
     "write_nwbfile": "caiman_interface.writer.file",
 }

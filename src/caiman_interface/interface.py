@@ -284,7 +284,6 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         ending = ending_of(nwbfile, self.metadata_key, options.plane_segmentation_name)
         translated = self._dictionaries(metadata, options.plane_segmentation_name)
         if options.plane_segmentation_name is not None:
-<<<<<<< HEAD
             renamed = self._named_metadata(ending)
             translated = with_new_names(translated, self.file_metadata["Ophys"], renamed["Ophys"])
             translated = _with_table_name(translated, self.metadata_key, options.plane_segmentation_name)
@@ -302,41 +301,6 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
                 raise
             message = f"{extractor.file_path} (metadata_key '{key}'): {error}"
             raise ValueError(message) from error
-=======
-            translated = _with_name(translated, self.metadata_key, options.plane_segmentation_name)
-        add_results(
-            nwbfile,
-            self.segmentation_extractor.results,
-            metadata=translated,
-            metadata_key=self.metadata_key,
-            selection=self._selection(options),
-        )
-        mark_for_fast_write(nwbfile)
-
-    def _selection(self, options: CaimanConversionOptions) -> Selection:
-        """Translate the options to what is written."""
-        everything = self.segmentation_extractor
-        extractor = _chosen(everything, options)
-        frames = extractor.get_num_samples()
-        if options.stub_test and frames:
-            extractor = extractor.slice_samples(0, min(options.num_stub_samples, frames))
-        lists_background = len(extractor.background_components) > 0
-        filtered = options.accepted_only or options.roi_ids_to_add is not None
-        return Selection(
-            components=extractor.components,
-            background=extractor.background_components if lists_background else everything.background_components,
-            frames=extractor.frames,
-            timing=_timing(extractor),
-            mask_type=options.mask_type,
-            columns=_own_columns(extractor),
-            iterator_options=options.iterator_options or {},
-            is_accepted=options.include_roi_acceptance is not False,
-            centroids=options.include_roi_centroids,
-            with_background=options.include_background_segmentation,
-            with_discarded=options.include_discarded_components and not filtered,
-            with_ring_model=options.include_ring_model,
-        )
->>>>>>> ad139d3 (Writer: one NWBHDF5IO, parallel and atomic, that NeuroConv's own writes use too)
 
 
 def _with_table_name(metadata: dict[str, Any], key: str, name: str) -> dict[str, Any]:

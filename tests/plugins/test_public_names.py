@@ -36,5 +36,39 @@ def test_import_is_light(folder_of_package: Path) -> None:
         ("CaimanSegmentationExtractor", "caiman_interface.extractor"),
         ("CaimanSegmentationInterface", "caiman_interface.interface"),
         ("FastNWBConverter", "caiman_interface.writer.file"),
-def test_dir_names_everything_public() -> None:
-    assert set(caiman_interface.__all__) <= set(dir(caiman_interface))
+        ("NwbResults", "caiman_interface.nwb.nwb_results"),
+        ("ParallelNWBHDF5IO", "caiman_interface.writer.hdf5_io"),
+        ("verify", "caiman_interface.verification.verify"),
+        ("write_nwbfile", "caiman_interface.writer.file"),
+    ],
+)
+def test_public_name_is_what_its_module_holds(name: str, module: str) -> None:
+    value = getattr(caiman_interface, name)
+    assert value is getattr(sys.modules[module], name)
+    assert value.__name__ == name
+    assert name in caiman_interface.__all__
+
+
+def test_dir_shows_the_public_names_only() -> None:
+    assert dir(caiman_interface) == sorted(caiman_interface.__all__)
+    assert set(caiman_interface.__all__) == {*caiman_interface._MODULE_OF, "__version__"}
+
+
+def test_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "caiman_interface", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("caiman-interface ")
+
+
+def test_package_that_is_not_installed_has_no_version(folder_of_package: Path) -> None:
+    python = Interpreter((sys.executable, "-S"), {"PYTHONPATH": str(folder_of_package)})
+    assert (
+        python.answer("import caiman_interface, json; print(json.dumps(hasattr(caiman_interface, '__version__')))")
+        is False
+    )
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'caiman_interface' has no attribute 'CaimanInterface'"):
+        caiman_interface.CaimanInterface  # noqa: B018
