@@ -301,6 +301,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
                 raise
             message = f"{extractor.file_path} (metadata_key '{key}'): {error}"
             raise ValueError(message) from error
+        mark_for_fast_write(nwbfile)
 
 
 def _with_table_name(metadata: dict[str, Any], key: str, name: str) -> dict[str, Any]:
