@@ -1,71 +1,71 @@
-"""Results as a report reads them, from CaImAn files and from NWB files that the interface wrote of them."""
+"""Small results in memory, and pages in a real browser."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from report_samples import START, pixel_table, write_caiman_file
+from report_browser import Browser, chromium_path, start_chromium
+from scipy.sparse import csc_array
 
-from caiman_interface.report.data import Analysis
-
-
-@pytest.fixture(scope="session")
-def nwb_of(caiman_files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A function that converts a real file, given its name and conversion options, once."""
-    from caiman_interface import CaimanSegmentationInterface
-
-    folder = tmp_path_factory.mktemp("nwb")
-    made: dict[str, Path] = {}
-
-    def convert(name: str, **options: Any) -> Path:
-        key = f"{name}{''.join(map(str, options.values()))}"
-        if key not in made:
-            interface = CaimanSegmentationInterface(file_path=caiman_files[name])
-            metadata = interface.get_metadata()
-            metadata["NWBFile"]["session_start_time"] = START
-            made[key] = folder / f"{key}.nwb"
-            interface.run_conversion(nwbfile_path=made[key], metadata=metadata, **options)
-            interface.segmentation_extractor.results.close()
-        return made[key]
-
-    return convert
-
-
-@pytest.fixture(scope="session")
-def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made-up result with 3,000 components on 512 by 512 pixels."""
-    path = tmp_path_factory.mktemp("large") / "large.hdf5"
-    write_caiman_file(path, count=3000, frames=120)
-    return path
+from caiman_interface.report.data import ComponentSet, ReportData
 
 
 @pytest.fixture
-def analysis() -> Callable[..., Analysis]:
-    """A function that makes a small analysis of three components; its arguments replace fields."""
+def report_data() -> Callable[..., ReportData]:
+    """A function that makes the data of a report with three components; its arguments replace fields."""
 
-    def make(**fields: Any) -> Analysis:
+    def make(components: dict[str, Any] | None = None, **fields: Any) -> ReportData:
         rng = np.random.default_rng(1)
+        footprints = np.zeros((6, 8, 3), dtype=np.float32)
+        footprints[[1, 1], [1, 2], 0] = 1
+        footprints[2, 5, 1] = 1
+        footprints[[4, 4, 5], [6, 7, 7], 2] = 1
+        component_fields: dict[str, Any] = {
+            "ids": np.arange(3),
+            "statuses": ("accepted", "rejected", "accepted"),
+            "manual": ("", "", ""),
+            "footprints": csc_array(footprints.reshape(48, 3, order="F")),
+            "centroids": np.array([[1.5, 1], [5, 2], [6.7, 4.3]]),
+            "metrics": {},
+            "fits": {},
+            "traces": {"raw": rng.normal(size=(50, 3)), "denoised": rng.random((50, 3))},
+        }
         defaults: dict[str, Any] = {
             "name": "made-up.hdf5",
             "method": "CNMF",
+            "caiman_version": "1.12.1",
             "is_one_photon": False,
-            "evaluation": "evaluated",
             "frame_shape": (6, 8),
             "num_frames": 50,
             "sampling_frequency": 10.0,
-            "ids": np.arange(3),
-            "accepted": np.array([True, False, True]),
-            "metrics": {},
-            "pixels": pixel_table([[(1, 1), (2, 1)], [(5, 2)], [(6, 4), (7, 4), (7, 5)]]),
+            "timestamps": None,
             "images": {},
-            "raw": rng.normal(size=(50, 3)),
-            "denoised": rng.random((50, 3)),
+            "components": ComponentSet(**{**component_fields, **(components or {})}),
+            "discarded": None,
             "parameters": {},
         }
-        return Analysis(**{**defaults, **fields})
+        return ReportData(**{**defaults, **fields})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; tests that need it are skipped where it is missing."""
+    pytest.importorskip("playwright", reason="playwright is not installed")
+    if chromium_path() is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    with start_chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def everything_page(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a file with everything that CaImAn saves."""
+    from caiman_interface.report import write_report
+
+    return write_report(everything, tmp_path_factory.mktemp("page") / "everything.html")

@@ -1,4 +1,4 @@
-"""`caiman-interface report`: a picture of the results."""
+"""`caiman-interface report`: an interactive page or a picture of the results."""
 
 from __future__ import annotations
 
@@ -7,36 +7,49 @@ from pathlib import Path
 import click
 
 
-@click.command(name="report", short_help="Draw results, from a CaImAn file or its NWB file.")
+@click.command(name="report", short_help="Show results as an interactive page or a picture.")
 @click.argument("source", metavar="FILE_OR_NWB", type=click.Path(path_type=Path))
 @click.option(
     "-o",
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="Where to write the report: a name that ends on .html, .png, .pdf or .svg.",
+    help="Where to write the report. Its extension selects the format: .html, .png, .pdf or .svg.",
 )
-@click.option("--title", help="The heading; the name of the file, and of the table if one was chosen, by default.")
+@click.option("--title", help="The heading; by default the name of the file.")
 @click.option(
-    "--plane-segmentation",
-    metavar="NAME",
-    help="Which table of ROIs to show, where an NWB file holds several.",
+    "--source",
+    "caiman_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="CaImAn file from which the NWB file was made: the page says whether both agree.",
+)
+@click.option(
+    "--metadata-key",
+    metavar="KEY",
+    help="The metadata_key of the results; required if an NWB file contains several CaImAn analyses.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
-def command(source: Path, output: Path, title: str | None, plane_segmentation: str | None, overwrite: bool) -> None:
-    """Draw contours, traces and quality scores, so that one sees at a glance whether a result is right.
+def command(
+    source: Path, output: Path, title: str | None, caiman_file: Path | None, metadata_key: str | None, overwrite: bool
+) -> None:
+    """Show contours, traces and quality scores, to check at a glance whether a result is right.
 
     \b
     Examples:
       caiman-interface report results.hdf5 -o report.html
-      caiman-interface report session.nwb -o report.png
+      caiman-interface report session.nwb --source results.hdf5 -o report.html
+      caiman-interface report session.nwb -o report.pdf
 
-    Takes a CaImAn file or the NWB file that was made of it (in HDF5, not Zarr), and draws the same of both. The HTML
-    page holds everything in itself and needs no network. Needs matplotlib: pip install "caiman-interface[report]".
+    Reads a CaImAn file or the NWB file made from it (HDF5 or Zarr). The page (.html) is interactive: every component
+    can be selected, filtered and compared. It is one file that needs no network. Requires the extra "report":
+    pip install "caiman-interface[report]".
     """  # noqa: D301
     from caiman_interface.report import write_report
 
     from .output import messages
 
-    written = write_report(source, output, title=title, plane_segmentation=plane_segmentation, overwrite=overwrite)
+    written = write_report(
+        source, output, title=title, caiman_file=caiman_file, metadata_key=metadata_key, overwrite=overwrite
+    )
     messages().print(f"Wrote {written}", soft_wrap=True)

@@ -1,7 +1,6 @@
-"""Pictures of results, from a CaImAn file or from the NWB file that was made of it."""
+"""Reports of results, from a CaImAn file or from the NWB file that was made from it."""
 
 from .data import ReportData
-from .from_nwb import NWBContentError
-from .write import read_report_data, write_report
+from .write import write_report
 
-__all__ = ["NWBContentError", "ReportData", "read_report_data", "write_report"]
+__all__ = ["ReportData", "write_report"]

@@ -3,97 +3,95 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caiman_interface.caiman_file import PixelTable
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 ENERGY = 0.9
 """Share of a footprint's energy (the sum of its squared weights) inside its outline."""
 
+Outline = list[NDArray[np.float64]]
+"""Closed lines, each of shape (points, 2): x, y in pixels, (0, 0) at the centre of the first pixel."""
 
-def project(pixels: PixelTable, axes: tuple[int, int]) -> PixelTable:
-    """Look at footprints along the axes that are left out: each pixel takes the largest weight on its line.
+
+def outlines(footprints: csc_array[Any], frame_shape: tuple[int, ...]) -> list[dict[int, Outline]]:
+    """Return the outlines of footprints in each plane that they reach.
 
     Parameters
     ----------
-    pixels : PixelTable
-        Footprints with two or three axes (x, y[, z]).
-    axes : tuple of int
-        The axes that become x and y: (0, 1) looks along z, (0, 2) along y, (2, 1) along x.
+    footprints : csc_array
+        Shape (pixels, components); pixels in Fortran order.
+    frame_shape : tuple of int
+        (rows, columns[, planes]).
 
     Returns
     -------
-    PixelTable
-        With two axes, the pixels of a footprint in the order of x, then y.
+    list of dict
+        For each footprint: plane → outline; empty where the footprint is empty. Frames without planes have plane 0.
+
+    Notes
+    -----
+    As ``caiman.utils.visualization.get_contours`` with ``thr_method='nrg'``; in a volume the energy is that of the
+    whole footprint.
     """
-    across, down = (pixels.coordinates[axis].astype(np.int64) for axis in axes)
-    owner = owners(pixels)
-    order = np.lexsort((down, across, owner))
-    owner, across, down, weights = owner[order], across[order], down[order], pixels.weights[order]
-    is_new = np.ones(len(owner), dtype=bool)
-    is_new[1:] = (np.diff(owner) != 0) | (np.diff(across) != 0) | (np.diff(down) != 0)
-    first = np.flatnonzero(is_new)
-    largest = np.maximum.reduceat(weights, first) if len(first) else weights
-    count = len(pixels.ends)
-    return PixelTable(
-        coordinates=(across[first].astype(np.uint32), down[first].astype(np.uint32)),
-        weights=largest,
-        ends=np.cumsum(np.bincount(owner[first], minlength=count)).astype(np.int64),
-    )
+    return [dict(_outlines_of(*pixels)) for pixels in each_footprint(footprints, frame_shape)]
 
 
-def owners(pixels: PixelTable) -> NDArray[np.int64]:
-    """Return for each pixel the position of the footprint to which it belongs."""
-    return np.repeat(np.arange(len(pixels.ends)), np.diff(pixels.ends, prepend=0))
+def each_footprint(
+    footprints: csc_array[Any], frame_shape: tuple[int, ...]
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]]:
+    """Yield x, y, plane and weight of the pixels of each footprint."""
+    rows, columns = frame_shape[:2]
+    rest, y = np.divmod(footprints.indices.astype(np.intp), rows)
+    plane, x = np.divmod(rest, columns)
+    for start, end in zip(footprints.indptr[:-1], footprints.indptr[1:], strict=True):
+        part = slice(start, end)
+        yield x[part], y[part], plane[part], footprints.data[part].astype(np.float64)
 
 
-def centroids(pixels: PixelTable) -> NDArray[np.float64]:
-    """Return the weighted centre of each footprint, (footprints, axes) in the order x, y[, z]; NaN where empty."""
-    owner, count = owners(pixels), len(pixels.ends)
-    weights = pixels.weights.astype(np.float64)
-    mass = np.bincount(owner, weights=weights, minlength=count)
-    moments = [np.bincount(owner, weights=weights * axis, minlength=count) for axis in pixels.coordinates]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.stack(moments, axis=1) / mass[:, np.newaxis]
+def flattened(footprints: csc_array[Any], frame_shape: tuple[int, ...]) -> csc_array[Any]:
+    """Return footprints seen along z, (rows · columns, components): the largest weight over the planes."""
+    from scipy.sparse import csc_array
+
+    flat_size = frame_shape[0] * frame_shape[1]
+    if footprints.shape[0] == flat_size:
+        return footprints
+    owners = np.repeat(np.arange(footprints.shape[1]), np.diff(footprints.indptr))
+    places = owners * flat_size + footprints.indices % flat_size
+    unique, inverse = np.unique(places, return_inverse=True)
+    weights = np.zeros(len(unique), dtype=footprints.data.dtype)
+    np.maximum.at(weights, inverse, footprints.data)
+    owner, pixel = np.divmod(unique, flat_size)
+    return csc_array((weights, (pixel, owner)), shape=(flat_size, footprints.shape[1]))
 
 
-def outlines(pixels: PixelTable) -> list[list[NDArray[np.float64]]]:
-    """Return the outlines of footprints with two axes.
-
-    Returns
-    -------
-    list of list of array
-        For each footprint its closed lines, each of shape (points, 2) as (x, y) in pixels, where the centre of the
-        first pixel is (0, 0). Without a line where a footprint is empty.
-    """
-    return [_outline(x, y, weights) for x, y, weights in _each(pixels)]
-
-
-def _each(pixels: PixelTable) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]]:
-    x, y = (axis.astype(np.int64) for axis in pixels.coordinates)
-    start = 0
-    for end in pixels.ends.tolist():
-        yield x[start:end], y[start:end], pixels.weights[start:end]
-        start = end
-
-
-def _outline(x: NDArray[np.int64], y: NDArray[np.int64], weights: NDArray[Any]) -> list[NDArray[np.float64]]:
-    """Draw one outline within the box around the footprint, so that the size of the frame does not matter."""
-    from contourpy import LineType, contour_generator
-
-    energy = weights.astype(np.float64) ** 2
+def _outlines_of(
+    x: NDArray[np.intp], y: NDArray[np.intp], plane: NDArray[np.intp], weights: NDArray[np.float64]
+) -> Iterator[tuple[int, Outline]]:
+    energy = weights**2
     total = energy.sum()
     if not total > 0:
-        return []
+        return
     strongest_first = np.argsort(-energy, kind="stable")
     share = np.empty(len(energy))
     share[strongest_first] = np.cumsum(energy[strongest_first]) / total
-    share[strongest_first[0]] = min(
-        share[strongest_first[0]], ENERGY / 2
-    )  # a footprint of one pixel has an outline too
+    # A footprint of one pixel has an outline too.
+    share[strongest_first[0]] = min(share[strongest_first[0]], ENERGY / 2)
+    for number in np.unique(plane):
+        here = plane == number
+        lines = _trace(x[here], y[here], share[here])
+        if lines:
+            yield int(number), lines
+
+
+def _trace(x: NDArray[np.intp], y: NDArray[np.intp], share: NDArray[np.float64]) -> Outline:
+    """Trace one outline within the box around the footprint, so that the size of the frame does not matter."""
+    from contourpy import LineType, contour_generator
+
     left, top = int(x.min()) - 1, int(y.min()) - 1
     box = np.ones((int(y.max()) - top + 2, int(x.max()) - left + 2))
     box[y - top, x - left] = share

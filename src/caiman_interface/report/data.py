@@ -1,34 +1,43 @@
-"""What a report shows, whether it was read from a CaImAn file or from the NWB file made of it."""
+"""The results of one analysis as a report shows them, from a CaImAn file or from an NWB file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caiman_interface.caiman_file import PixelTable
+from caiman_interface.caiman_file import CaimanResults
+from caiman_interface.caiman_file.file_names import published_name
 
-from .contours import owners
+from .style import STYLES
 
-SHOWN_TRACES = 12
-"""How many traces are drawn."""
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
-_SHOWN_REJECTED = 3
+    from caiman_interface.nwb.nwb_results import NwbResults
 
-IMAGES = {"correlation": "correlation image", "mean": "background (sum of b)", "baseline": "baseline image"}
-"""The images that can lie behind the contours, the best first, and what they are called."""
+IMAGES = {
+    "correlation": "correlation image",
+    "peak_to_noise": "peak-to-noise image",
+    "mean": "background (sum of b)",
+    "baseline": "baseline image",
+    "noise": "noise image",
+}
+"""The images of an analysis, the best backdrop of contours first, and what they are called."""
 
-SHOWN_FRAMES = 3000
-"""How many frames of them: beyond that, single transients cannot be told apart on a page."""
+FOOTPRINT_IMAGE = "largest footprint weight"
+"""Name of the image that is shown where the file has none."""
 
 _BLOCK_VALUES = 4_000_000
 
 
 class TraceSource(Protocol):
-    """A (frames, components) array that reads what is asked for: a lazy trace, or a dataset of an NWB file."""
+    """A (frames, components) array that reads only what is asked for."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -38,101 +47,131 @@ class TraceSource(Protocol):
 
 
 @dataclass(frozen=True)
-class ShownTrace:
-    """One component's traces.
+class ComponentSet:
+    """The components of an analysis, or those that ``select_components`` set aside.
 
     Attributes
     ----------
-    position : int
-        Position of the component in the report's arrays.
-    raw, denoised : array of float64 or None
-        One value a frame, in the units of the file; None where the file has none.
-    """
-
-    position: int
-    raw: NDArray[np.float64] | None
-    denoised: NDArray[np.float64] | None
-
-
-@dataclass(frozen=True)
-class Discarded:
-    """The components that ``select_components`` removed from the result and kept aside.
-
-    Attributes
-    ----------
-    pixels : PixelTable
-        Their footprints.
-    metrics : dict of array
-        Their quality metrics, as in `Analysis`.
-    """
-
-    pixels: PixelTable
-    metrics: Mapping[str, NDArray[Any]]
-
-    @property
-    def count(self) -> int:
-        """Number of discarded components."""
-        return len(self.pixels.ends)
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """The results of one analysis, as a CaImAn file or an NWB file holds them; traces are unread.
-
-    Attributes
-    ----------
-    name : str
-        Name of the file, and of the table of ROIs where one was chosen.
-    method, evaluation : str or None
-        What the analysis was: "CNMF", "CNMF-E" or "OnACID"; "evaluated", "selected" or "not evaluated". None where
-        an NWB file does not say.
-    is_one_photon : bool or None
-        Whether it was set up for one-photon imaging.
-    frame_shape : tuple of int
-        (rows, columns[, planes]).
-    num_frames : int or None
-        None where the file holds no trace.
-    sampling_frequency : float or None
-        Frames per second.
     ids : array of int
         CaImAn's index of each component.
-    accepted : array of bool or None
-        One a component; None where CaImAn did not evaluate them.
-    metrics : dict of array
-        ``snr``, ``r_values``, ``cnn_preds``: one value a component, those that CaImAn computed.
-    pixels : PixelTable
-        The footprints, with weights of float32.
-    images : dict of array
-        ``correlation``, ``mean`` and ``baseline``, those that the file holds, each of the frame's shape.
-    raw, denoised : TraceSource or None
-        The traces of all components.
-    parameters : dict of dict
-        CaImAn's parameters, group → name → plain value.
-    discarded : Discarded or None
-        The components that were set aside.
+    statuses : tuple of str
+        "accepted", "rejected", "not evaluated" or "discarded".
+    manual : tuple of str
+        "accepted" or "rejected" where a user chose the component in CaImAn's viewer, else "".
+    footprints : csc_array
+        Weights of shape (pixels, components); pixels in Fortran order of the frame.
+    centroids : array of float64
+        Shape (components, 2 or 3): x, y[, z] in pixels; NaN where a footprint is empty.
+    metrics, fits : dict of array
+        One value (or row of values) per component.
+    traces : dict of TraceSource
+        By name, such as "raw"; readable only while the file is open.
     """
 
-    name: str
-    method: str | None
-    is_one_photon: bool | None
-    evaluation: str | None
-    frame_shape: tuple[int, ...]
-    num_frames: int | None
-    sampling_frequency: float | None
     ids: NDArray[np.int64]
-    accepted: NDArray[np.bool_] | None
+    statuses: tuple[str, ...]
+    manual: tuple[str, ...]
+    footprints: csc_array[Any]
+    centroids: NDArray[np.float64]
     metrics: Mapping[str, NDArray[Any]]
-    pixels: PixelTable
-    images: Mapping[str, NDArray[Any]]
-    raw: TraceSource | None
-    denoised: TraceSource | None
-    parameters: Mapping[str, Mapping[str, Any]]
-    discarded: Discarded | None = None
+    fits: Mapping[str, NDArray[Any]]
+    traces: Mapping[str, TraceSource]
 
     @property
     def count(self) -> int:
         """Number of components."""
         return len(self.ids)
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """What a report shows. Open it with `ReportData.open`.
+
+    Attributes
+    ----------
+    name : str
+        Name of the file.
+    method, caiman_version : str or None
+    is_one_photon : bool or None
+        Whether the analysis was set up for one-photon imaging; None where an NWB file does not say.
+    frame_shape : tuple of int
+        (rows, columns[, planes]).
+    num_frames : int or None
+        None where the file has no traces.
+    sampling_frequency : float or None
+        Frames per second.
+    timestamps : array of float64 or None
+        Time of each frame in seconds, where they were recorded.
+    images : dict of array
+        Keys of `IMAGES`.
+    components : ComponentSet
+    discarded : ComponentSet or None
+        The components that ``select_components`` set aside.
+    parameters : dict of dict
+        CaImAn's parameters: group → name → plain value.
+    nwbfile : pynwb.NWBFile or None
+        The open NWB file, if the source is one.
+    notes : tuple of str
+        What was left out of the file, and what is suspicious.
+    """
+
+    name: str
+    method: str | None
+    caiman_version: str | None
+    is_one_photon: bool | None
+    frame_shape: tuple[int, ...]
+    num_frames: int | None
+    sampling_frequency: float | None
+    timestamps: NDArray[np.float64] | None
+    images: Mapping[str, NDArray[Any]]
+    components: ComponentSet
+    discarded: ComponentSet | None
+    parameters: Mapping[str, Mapping[str, Any]]
+    nwbfile: Any = None
+    notes: tuple[str, ...] = field(default=())
+
+    @classmethod
+    @contextmanager
+    def open(cls, source: str | Path, metadata_key: str | None = None) -> Iterator[ReportData]:
+        """Open a CaImAn file or an NWB file (HDF5 or Zarr); traces can be read inside the context.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        CaimanFileError, ValueError
+            If it holds no results of CaImAn, or several and no `metadata_key` is given.
+        """
+        source = Path(source)
+        if is_nwb(source):
+            from caiman_interface.nwb.nwb_results import NwbResults
+
+            with NwbResults.open(source, metadata_key=metadata_key) as results:
+                yield cls.from_results(results, source.name)
+        else:
+            with CaimanResults.open(source) as caiman_results:
+                yield cls.from_results(caiman_results, source.name)
+
+    @classmethod
+    def from_results(cls, results: CaimanResults | NwbResults, name: str) -> ReportData:
+        """Return what a report shows of open results."""
+        components, discarded = results.components, results.discarded
+        return cls(
+            name=name,
+            method=results.method,
+            caiman_version=results.caiman_version,
+            is_one_photon=results.is_one_photon,
+            frame_shape=tuple(results.frame_shape),
+            num_frames=results.num_frames,
+            sampling_frequency=results.sampling_frequency,
+            timestamps=getattr(results, "timestamps", None),
+            images={key: results.images[key] for key in IMAGES if key in results.images},
+            components=_component_set(components, _statuses(components)),
+            discarded=None if discarded is None else _component_set(discarded, ("discarded",) * discarded.count),
+            parameters=_parameters(results),
+            nwbfile=getattr(results, "nwbfile", None),
+            notes=notes_of(results),
+        )
 
     @property
     def is_volumetric(self) -> bool:
@@ -140,18 +179,10 @@ class Analysis:
         return len(self.frame_shape) > 2  # noqa: PLR2004 (rows and columns)
 
     @property
-    def num_accepted(self) -> int:
-        """Number of accepted components; 0 without evaluation."""
-        return 0 if self.accepted is None else int(np.count_nonzero(self.accepted))
-
-    @property
     def pixel_size(self) -> tuple[float, float] | None:
-        """Micrometres per pixel in x and y (CaImAn's ``dxy``); None where absent.
-
-        One micrometre is what CaImAn assumes when it is told nothing, and therefore says nothing.
-        """
+        """Micrometres per pixel in x and y (CaImAn's ``dxy``); None where it is CaImAn's default of 1."""
         size = self.parameter("data", "dxy")
-        if not isinstance(size, list) or len(size) < 2 or set(size) == {1}:  # noqa: PLR2004
+        if not isinstance(size, list) or len(size) < 2 or set(size) == {1}:  # noqa: PLR2004 (x and y)
             return None
         return float(size[0]), float(size[1])
 
@@ -159,96 +190,122 @@ class Analysis:
         """Return one of CaImAn's parameters; None where it is absent."""
         return self.parameters.get(group, {}).get(name)
 
+    def tally(self) -> dict[str, int]:
+        """Return the number of components by status, in the order of `STYLES`."""
+        statuses = [*self.components.statuses, *(self.discarded.statuses if self.discarded else ())]
+        return {status: statuses.count(status) for status in STYLES if status in statuses}
 
-@dataclass(frozen=True)
-class ReportData:
-    """What a report shows.
+    def backdrop(self) -> tuple[str, NDArray[Any]]:
+        """Return the best image with contrast and its name; the footprints where there is none."""
+        for key, image in self.images.items():
+            finite = image[np.isfinite(image)]
+            if finite.size and finite.min() < finite.max():
+                return IMAGES[key], image
+        return FOOTPRINT_IMAGE, self.footprint_image()
 
-    Attributes
-    ----------
-    analysis : Analysis
-        The results. Their traces can be read only as long as the file is open.
-    backdrop : array
-        The image behind the contours, of the frame's shape.
-    backdrop_name : str
-        What it is.
-    traces : tuple of ShownTrace
-        The strongest components, accepted ones first.
-    shown_frames : range
-        The frames that the traces show.
-    strongest : tuple of int
-        The positions of all components, the strongest first.
-    """
+    def footprint_image(self) -> NDArray[np.float64]:
+        """Return the largest weight at each pixel, each footprint scaled to a peak of 1."""
+        matrix = self.components.footprints
+        owners = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
+        peaks = np.zeros(matrix.shape[1])
+        np.maximum.at(peaks, owners, matrix.data)
+        image = np.zeros(matrix.shape[0])
+        np.maximum.at(image, matrix.indices, matrix.data / np.where(peaks > 0, peaks, 1)[owners])
+        return np.asarray(image.reshape(self.frame_shape, order="F"))
 
-    analysis: Analysis
-    backdrop: NDArray[Any]
-    backdrop_name: str
-    traces: tuple[ShownTrace, ...]
-    shown_frames: range
-    strongest: tuple[int, ...]
+    def times(self, frames: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the times of frames in seconds from the first one; frame numbers where no rate is known."""
+        if self.timestamps is not None:
+            known = np.asarray(self.timestamps, dtype=np.float64)
+            return np.asarray(np.interp(frames, np.arange(len(known)), known - known[0]))
+        return np.asarray(frames, dtype=np.float64) / (self.sampling_frequency or 1.0)
+
+    @property
+    def has_time(self) -> bool:
+        """Whether `times` are in seconds."""
+        return self.timestamps is not None or bool(self.sampling_frequency)
+
+    def ranking(self) -> NDArray[np.intp]:
+        """Return the positions of the components, the strongest first.
+
+        Strength is CaImAn's SNR, or else the peak of the denoised trace over the noise around that trace.
+        """
+        strength = self.components.metrics.get("snr")
+        if strength is None:
+            strength = _peak_to_noise(self.components)
+        return np.argsort(-np.nan_to_num(strength, nan=-np.inf), kind="stable")
 
 
-def build(analysis: Analysis) -> ReportData:
-    """Choose the image, the traces and the stretch of time to show, and read them."""
-    backdrop_name, backdrop = choose_backdrop(analysis)
-    strongest = rank(analysis)
-    traces, frames = read_traces(analysis, choose_components(analysis, strongest))
-    return ReportData(
-        analysis=analysis,
-        backdrop=backdrop,
-        backdrop_name=backdrop_name,
-        traces=traces,
-        shown_frames=frames,
-        strongest=tuple(strongest.tolist()),
+def is_nwb(source: Path) -> bool:
+    """Return whether a file is an NWB file, in HDF5 or a Zarr store."""
+    import h5py
+
+    if source.is_dir():
+        return True
+    try:
+        with h5py.File(source, "r") as file:
+            return "nwb_version" in file.attrs
+    except OSError:  # whoever opens it as a CaImAn file reports what is wrong
+        return False
+
+
+def notes_of(results: Any) -> tuple[str, ...]:
+    """Return what was left out of a file, and what is suspicious in it, as sentences."""
+    warnings: tuple[str, ...] = getattr(results, "warnings", ())
+    left_out: list[str] = [f"{omission.field} was left out: {omission.reason}." for omission in results.omissions]
+    return (*left_out, *warnings)
+
+
+def _component_set(components: Any, statuses: tuple[str, ...]) -> ComponentSet:
+    matrix = components.footprints.matrix
+    manual = np.full(components.count, "", dtype=object)
+    for name, chosen in components.hand_picked.items():
+        manual[chosen] = name.removeprefix("manually_")
+    return ComponentSet(
+        ids=np.asarray(getattr(components, "row_ids", np.arange(components.count)), dtype=np.int64),
+        statuses=statuses,
+        manual=tuple(manual.tolist()),
+        footprints=matrix.astype(np.float32),  # as an NWB file stores them
+        centroids=components.footprints.centroids(),
+        metrics=components.metrics,
+        fits=components.fits,
+        traces={**components.traces, **getattr(components, "dff_deconvolution", {})},
     )
 
 
-def choose_backdrop(analysis: Analysis) -> tuple[str, NDArray[Any]]:
-    """Take the correlation image, or else the best that stands for it; an image without contrast shows nothing."""
-    for key, name in IMAGES.items():
-        image = analysis.images.get(key)
-        finite = None if image is None else image[np.isfinite(image)]
-        if image is not None and finite is not None and finite.size and finite.min() < finite.max():
-            return name, image
-    return "largest footprint weight", footprint_image(analysis.pixels, analysis.frame_shape)
+def _statuses(components: Any) -> tuple[str, ...]:
+    if not components.acceptance.is_evaluated:
+        return ("not evaluated",) * int(components.count)
+    mask = components.acceptance.mask(components.count)
+    return tuple("accepted" if accepted else "rejected" for accepted in mask)
 
 
-def footprint_image(pixels: PixelTable, frame_shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return the largest weight at each pixel, each footprint scaled to a peak of 1; the frame's shape."""
-    image = np.zeros(frame_shape)
-    owner = owners(pixels)
-    weights = pixels.weights.astype(np.float64)
-    peaks = np.zeros(len(pixels.ends))
-    np.maximum.at(peaks, owner, weights)
-    x, y, *z = pixels.coordinates
-    np.maximum.at(image, (y, x, *z), weights / np.where(peaks > 0, peaks, 1)[owner])
-    return image
+def _parameters(results: CaimanResults | NwbResults) -> dict[str, dict[str, Any]]:
+    stored: Any = getattr(results.parameters, "stored", results.parameters)
+    return {
+        group: {name: _plain(value) for name, value in values.items()}
+        for group, values in stored.items()
+        if isinstance(values, dict)
+    }
 
 
-def rank(analysis: Analysis) -> NDArray[np.intp]:
-    """Return the positions of all components, the strongest first.
-
-    Strength is CaImAn's SNR where it was computed; else the peak of the denoised trace over the noise around it.
-    """
-    strength = analysis.metrics.get("snr")
-    if strength is None:
-        strength = peak_to_noise(analysis)
-    return np.argsort(-np.nan_to_num(strength, nan=-np.inf), kind="stable")
-
-
-def choose_components(analysis: Analysis, strongest: NDArray[np.intp]) -> list[int]:
-    """Choose whose traces to show: the strongest accepted components, and the strongest of the rejected."""
-    accepted = np.ones(len(strongest), dtype=bool) if analysis.accepted is None else analysis.accepted
-    good, bad = strongest[accepted[strongest]], strongest[~accepted[strongest]]
-    num_bad = min(len(bad), max(_SHOWN_REJECTED, SHOWN_TRACES - len(good)))
-    return [*good[: SHOWN_TRACES - num_bad].tolist(), *bad[:num_bad].tolist()]
+def _plain(value: Any) -> Any:
+    """Return a parameter as plain Python, without directory names: a report is shown to others."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [published_name(item, maybe_cut=True) if isinstance(item, str) else item for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return published_name(value) if isinstance(value, str) else value
 
 
-def peak_to_noise(analysis: Analysis) -> NDArray[np.float64]:
-    """Return, for each component, the height of the denoised trace's peak over the noise around that trace."""
-    main = analysis.raw if analysis.denoised is None else analysis.denoised
+def _peak_to_noise(components: ComponentSet) -> NDArray[np.float64]:
+    """Return the height of each denoised trace's peak over the noise around that trace."""
+    raw = components.traces.get("raw")
+    main = components.traces.get("denoised", raw)
     if main is None:
-        return np.zeros(analysis.count)
+        return np.zeros(components.count)
     frames, count = main.shape
     largest, total, squares = np.full(count, -np.inf), np.zeros(count), np.zeros(count)
     step = max(1, _BLOCK_VALUES // max(1, count))
@@ -256,45 +313,7 @@ def peak_to_noise(analysis: Analysis) -> NDArray[np.float64]:
         block = np.asarray(main[start : start + step], dtype=np.float64)
         largest = np.maximum(largest, block.max(axis=0))
         total += block.sum(axis=0)
-        if analysis.raw is not None:
-            squares += ((np.asarray(analysis.raw[start : start + step], dtype=np.float64) - block) ** 2).sum(axis=0)
-    height = largest - total / max(1, frames)
+        if raw is not None:
+            squares += ((np.asarray(raw[start : start + step], dtype=np.float64) - block) ** 2).sum(axis=0)
     noise = np.sqrt(squares / max(1, frames))
-    return height / np.where(noise > 0, noise, 1)
-
-
-def read_traces(analysis: Analysis, positions: list[int]) -> tuple[tuple[ShownTrace, ...], range]:
-    """Read the traces of some components, within the most active stretch if they are long."""
-    raw, denoised = (_read(trace, positions) for trace in (analysis.raw, analysis.denoised))
-    main = raw if denoised is None else denoised
-    if main is None:
-        return (), range(0)
-    frames = most_active(main)
-    shown = tuple(
-        ShownTrace(
-            position,
-            *(None if values is None else values[frames.start : frames.stop, at] for values in (raw, denoised)),
-        )
-        for at, position in enumerate(positions)
-    )
-    return shown, frames
-
-
-def _read(trace: TraceSource | None, positions: list[int]) -> NDArray[np.float64] | None:
-    """Read some columns; their order is made here, since HDF5 reads in rising order only."""
-    if trace is None or not positions:
-        return None
-    rising, back = np.unique(positions, return_inverse=True)
-    return np.asarray(trace[:, rising.tolist()], dtype=np.float64)[:, back]
-
-
-def most_active(traces: NDArray[np.float64]) -> range:
-    """Return the stretch of `SHOWN_FRAMES` frames in which most happens; all frames if there are no more."""
-    frames = len(traces)
-    if frames <= SHOWN_FRAMES:
-        return range(frames)
-    height = traces - np.median(traces, axis=0)
-    activity = (height / np.maximum(height.max(axis=0), np.finfo(float).tiny)).sum(axis=1)
-    running = np.concatenate([[0.0], np.cumsum(activity)])
-    start = int(np.argmax(running[SHOWN_FRAMES:] - running[:-SHOWN_FRAMES]))
-    return range(start, start + SHOWN_FRAMES)
+    return (largest - total / max(1, frames)) / np.where(noise > 0, noise, 1)

@@ -1,51 +1,24 @@
-"""From a file to a report."""
+"""Write a report of the results in a file."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
+from caiman_interface.caiman_file import CaimanResults
 
-from .data import Analysis, ReportData, build
-from .from_caiman import open_caiman
-from .from_nwb import open_nwb
+from .data import ReportData, is_nwb
 
+if TYPE_CHECKING:
+    from caiman_interface.verification.report import VerificationReport
 
-def _write_html(data: ReportData, title: str, output: Path) -> None:
-    from .html import render_page
+PICTURES = (".png", ".pdf", ".svg")
+FORMATS = (".html", *PICTURES)
+"""The file name extensions of a report."""
 
-    output.write_text(render_page(data, title), encoding="utf-8")
-
-
-def _write_svg(data: ReportData, title: str, output: Path) -> None:
-    from .figure import draw_picture
-    from .html import svg_bytes
-
-    output.write_bytes(svg_bytes(draw_picture(data, title)))
-
-
-def _write_pdf(data: ReportData, title: str, output: Path) -> None:
-    from .figure import draw_picture
-
-    draw_picture(data, title).savefig(output, format="pdf", metadata={"CreationDate": None})
-
-
-def _write_png(data: ReportData, title: str, output: Path) -> None:
-    from .figure import draw_picture
-
-    draw_picture(data, title).savefig(output, format="png")
-
-
-FORMATS: dict[str, Callable[[ReportData, str, Path], None]] = {
-    ".html": _write_html,
-    ".png": _write_png,
-    ".pdf": _write_pdf,
-    ".svg": _write_svg,
-}
-"""What writes a report, by the ending of the file."""
+# The same results give the same bytes.
+_PICTURE_METADATA = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}, ".png": {}}
 
 
 def write_report(
@@ -53,23 +26,28 @@ def write_report(
     output: str | Path,
     *,
     title: str | None = None,
-    plane_segmentation: str | None = None,
+    metadata_key: str | None = None,
+    caiman_file: str | Path | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a report of the results in a CaImAn file or in the NWB file that was made of it.
+    """Write a report of the results in a CaImAn file, or in the NWB file that was made from it.
 
     Parameters
     ----------
     source : str or Path
-        The CaImAn file or the NWB file (HDF5).
+        The CaImAn file, or the NWB file (HDF5 or Zarr).
     output : str or Path
-        Where to write; its ending says what: ``.html`` (a self-contained page), ``.png``, ``.pdf`` or ``.svg``.
+        Where to write. The extension selects the format: ``.html`` (an interactive page that needs no network) or a
+        picture, ``.png``, ``.pdf`` or ``.svg``.
     title : str, optional
-        The heading; the name of the source, and of the table if one was chosen, by default.
-    plane_segmentation : str, optional
-        Which table of ROIs of an NWB file to show; needed where there are several.
+        The heading; by default the name of the source.
+    metadata_key : str, optional
+        The key under which the results were converted; required if an NWB file contains several analyses.
+    caiman_file : str or Path, optional
+        The CaImAn file from which the NWB file `source` was made: the page then says whether both agree, and shows
+        the notes on it.
     overwrite : bool
-        Whether a file at `output` may be replaced.
+        Whether to replace a file at `output`.
 
     Returns
     -------
@@ -79,56 +57,74 @@ def write_report(
     Raises
     ------
     FileNotFoundError
-        If there is no source, or no folder for the output.
+        If the source, or the folder of the output, does not exist.
     FileExistsError
         If there is a file at `output` already.
-    CaimanFileError, NWBContentError
-        If the source holds no results.
+    CaimanFileError
+        If a CaImAn file cannot be read.
     ImportError
-        If matplotlib is not installed.
+        If a package of the extra ``report`` is not installed.
     ValueError
-        If `output` ends on something else.
+        If `output` has another extension, or the NWB file contains no results or several.
     """
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite)
-    data = read_report_data(source, plane_segmentation)
-    from .figure import styled
-
-    with styled(), tempfile.TemporaryDirectory(dir=output.parent, prefix=".caiman-report-") as folder:
+    heading = title or source.name
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".caiman-report-") as folder:
         finished = Path(folder) / output.name
-        FORMATS[output.suffix.lower()](data, title or data.analysis.name, finished)
+        if output.suffix.lower() == ".html":
+            _write_page(source, finished, heading, metadata_key, caiman_file)
+        else:
+            _write_picture(source, finished, heading, metadata_key)
         finished.replace(output)  # a report that could not be finished leaves nothing behind
     return output
 
 
 def check_output(output: Path, *, overwrite: bool) -> None:
-    """Raise the errors of `write_report` that have to do with its output."""
+    """Raise the errors of `write_report` that concern its output."""
     if output.suffix.lower() not in FORMATS:
-        raise ValueError(f"A report cannot be written to '{output}': its name has to end on {', '.join(FORMATS)}.")
+        raise ValueError(f"A report cannot be written to '{output}'. Its name must end in {', '.join(FORMATS)}.")
     if not output.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder '{output.parent}' to write the report to.")
+        raise FileNotFoundError(f"The folder '{output.parent}' does not exist.")
     if output.exists() and not overwrite:
         raise FileExistsError(
-            f"'{output}' exists already. Choose another name, or replace it: --overwrite, in Python overwrite=True."
+            f"'{output}' already exists. Use another name, or --overwrite (in Python overwrite=True)."
         )
 
 
-def read_report_data(source: Path, plane_segmentation: str | None = None) -> ReportData:
-    """Read what a report shows; the parameters and errors are those of `write_report`."""
-    with _open(source, plane_segmentation) as analysis:
-        return build(analysis)
+def _write_picture(source: Path, output: Path, title: str, metadata_key: str | None) -> None:
+    from .static import draw, styled
+
+    suffix = output.suffix.lower()
+    with styled(), ReportData.open(source, metadata_key) as data:
+        draw(data, title).savefig(output, format=suffix[1:], metadata=_PICTURE_METADATA[suffix])
 
 
-def _open(source: Path, plane_segmentation: str | None) -> AbstractContextManager[Analysis]:
-    if (source / ".zgroup").exists() or (source / "zarr.json").exists():
-        raise ValueError(f"'{source}' is a Zarr store; a report reads CaImAn files and NWB files in HDF5.")
-    return open_nwb(source, plane_segmentation) if is_nwb(source) else open_caiman(source)
+def _write_page(
+    source: Path, output: Path, title: str, metadata_key: str | None, caiman_file: str | Path | None
+) -> None:
+    from .page import render
+
+    verification = None if caiman_file is None else _verified(Path(caiman_file), source, metadata_key)
+    notes = _file_notes(source if caiman_file is None else Path(caiman_file))
+    with ReportData.open(source, metadata_key) as data:
+        page = render(data, title, notes=notes, verification=verification)
+    output.write_text(page, encoding="utf-8")
 
 
-def is_nwb(source: Path) -> bool:
-    """Tell whether a file is an NWB file in HDF5."""
-    try:
-        with h5py.File(source, "r") as file:
-            return "nwb_version" in file.attrs
-    except OSError:  # what is wrong with it is told by whoever opens it as a CaImAn file
-        return False
+def _verified(caiman_file: Path, source: Path, metadata_key: str | None) -> VerificationReport:
+    from caiman_interface.verification.verify import verify
+
+    if not is_nwb(source):
+        raise ValueError(f"'{source}' is not an NWB file, so it cannot be compared with '{caiman_file}'.")
+    return verify(caiman_file, source, metadata_key=metadata_key)
+
+
+def _file_notes(path: Path) -> tuple[str, ...]:
+    """Return the notes of `caiman-interface inspect` on a CaImAn file."""
+    from caiman_interface.caiman_file.summary import describe_file
+
+    if is_nwb(path):
+        return ()
+    with CaimanResults.open(path) as results:
+        return tuple(note.message for note in describe_file(results).notes)
