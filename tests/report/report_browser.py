@@ -107,8 +107,12 @@ class ReportPage:
 
     def shown(self) -> str:
         """Return the line that counts the components that pass the filters."""
-        return str(self.get("counts", "model.text")).replace("<p>", "").replace("</p>", "").replace("<b>", "").replace(
-            "</b>", ""
+        return (
+            str(self.get("counts", "model.text"))
+            .replace("<p>", "")
+            .replace("</p>", "")
+            .replace("<b>", "")
+            .replace("</b>", "")
         )
 
     def details(self) -> str:

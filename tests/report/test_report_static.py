@@ -34,7 +34,9 @@ def bars(axes) -> list[str]:
 
 
 def test_every_component_has_its_contour(figure):
-    lines = {collection.get_label(): len(collection.get_segments()) for collection in axes_of(figure)["map"].collections}
+    lines = {
+        collection.get_label(): len(collection.get_segments()) for collection in axes_of(figure)["map"].collections
+    }
     assert lines["accepted"] == 7
     assert lines["rejected"] >= 6  # some have more than one piece
     assert [text.get_text() for text in axes_of(figure)["map"].get_legend().get_texts()] == ["7 accepted", "6 rejected"]

@@ -269,7 +269,7 @@ def _component_set(components: Any, statuses: tuple[str, ...]) -> ComponentSet:
         centroids=components.footprints.centroids(),
         metrics=components.metrics,
         fits=components.fits,
-        traces={**components.traces, **getattr(components, "dff_deconvolution", {})},
+        traces={**components.traces, **getattr(components, "dff_deconvolution", {})} if components.count else {},
     )
 
 

@@ -121,7 +121,6 @@ def _versions_text(data: ReportData) -> str:
     written_by = data.parameter("analysis", "package_version")
     parts = {
         "CaImAn": data.caiman_version,
-        "NWB": getattr(data.nwbfile, "nwb_version", None),
         "written by caiman-interface": written_by,
         "report by caiman-interface": package_version(),
     }

@@ -25,7 +25,7 @@ METRIC_LABELS = {
 
 
 def make_quiet(plot: Any) -> None:
-    """Give a plot the sober look of the page."""
+    """Apply the style of the page to a plot."""
     plot.toolbar.logo = None
     plot.outline_line_color = None
     plot.xgrid.grid_line_color = None

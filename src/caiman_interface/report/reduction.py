@@ -58,7 +58,7 @@ class Binning:
 class CodedTraces:
     """The reduced traces of many components, as 16-bit numbers on each trace's own range.
 
-    A value is ``low + code / 65534 * (high - low)``; the code 65535 stands for a value that is not finite.
+    A value is ``low + code / 65534 * (high - low)``; the code 65535 marks a value that is not finite.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ SHOWN_TRACES = 12
 _SHOWN_REJECTED = 3
 
 SHOWN_FRAMES = 3000
-"""Number of frames of a trace that are drawn: single transients of more cannot be told apart."""
+"""Number of frames of a trace that are drawn: with more, single transients cannot be distinguished."""
 
 _MANY_CONTOURS = 400
 """From so many contours on they are one image in vector formats, which stay small and open at once."""
