@@ -47,7 +47,7 @@ def describe_storage(file: h5py.File) -> dict[str, Any]:
         - ``[dtype, shape]``: an array; ``S32`` is text of 32 bytes, ``str`` text of any length;
         - ``[dtype, shape, values]``: a number or a small array, with its values;
         - ``["sparse", shape, parts]``: a sparse matrix with the dtypes of its parts, its number of entries (``nnz``)
-          and its explicit ``zeros`` (of footprints: positions among the entries, and row indices);
+          and its explicit ``zeros`` (of footprints: positions among the entries, rows and columns);
         - ``["=", path]``: the same values as at another path.
 
         Parameters (``params/…``) that are stored in the usual way, see `usual_storage`, are left out.
@@ -145,7 +145,8 @@ def _sparse_entry(group: h5py.Group, *, with_zeros: bool) -> Any:
     parts["nnz"] = len(group["data"])
     zeros = np.flatnonzero(group["data"][()] == 0) if with_zeros else np.empty(0, dtype=np.intp)
     if 0 < len(zeros) <= _MOST_ZEROS:
-        parts["zeros"] = [zeros.tolist(), group["indices"][()][zeros].tolist()]
+        columns = np.searchsorted(group["indptr"][()], zeros, side="right") - 1
+        parts["zeros"] = [zeros.tolist(), group["indices"][()][zeros].tolist(), columns.tolist()]
     return ["sparse", group["shape"][()].tolist(), parts]
 
 

@@ -1,0 +1,97 @@
+"""How CaImAn 1.12 stores an analysis: for NWB files that do not record how it was stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS, STORED_TRACES
+from caiman_interface.nwb.nwb_components import NwbComponents
+from caiman_interface.nwb.nwb_results import NwbResults
+
+# What CaImAn's Estimates has from the beginning.
+_ATTRIBUTES = (
+    *("A", "A_thr", "Ab", "Ab_dense", "AtA", "AtY_buf", "C", "CC", "CY", "C_on", "Cf", "Cn", "F_dff", "OASISinstances"),
+    *("R", "S", "SNR_comp", "W", "YrA", "Yr_buf", "b", "b0", "bl", "c1", "center", "cnn_preds", "dims", "ecc", "f"),
+    *("discarded_components", "idx_components", "idx_components_bad", "ind_new", "lam", "mn", "neurons_sn", "noisyC"),
+    *("r_values", "rho_buf", "sn", "sv", "vr"),
+)
+_TEXT_FITS = {"bl", "c1", "lam", "neurons_sn"}
+_SETTINGS = ("remove_very_bad_comps", "skip_refinement")
+_SPARSE = {"data": "float64", "indices": "int32", "indptr": "int32", "shape": "int64"}
+
+
+def assumed_storage(results: NwbResults) -> dict[str, Any]:
+    """Return how CaImAn 1.12 would have stored the analysis, in the form of `describe_storage`."""
+    dims = ["int64", [len(results.frame_shape)], list(results.frame_shape)]
+    stored: dict[str, Any] = {"dims": dims, "dview": None}
+    analysis = results.parameters.get("analysis", {})
+    stored.update({name: ["bool", [], analysis[name]] for name in _SETTINGS if isinstance(analysis.get(name), bool)})
+    if analysis.get("mmap_file") is not None:
+        stored["mmap_file"] = ["attribute"]
+    stored.update({f"estimates/{name}": None for name in _ATTRIBUTES})
+    stored["estimates/shifts"] = ["float64", [0]]
+    found = {**_component_storage(results.components), **_other_storage(results), "dims": dims}
+    stored.update({f"estimates/{name}": entry for name, entry in found.items()})
+    if results.discarded is not None:
+        del stored["estimates/discarded_components"]
+        aside = {**dict.fromkeys(_ATTRIBUTES), **_component_storage(results.discarded), "dims": dims}
+        stored.update({f"estimates/discarded_components/{name}": entry for name, entry in aside.items()})
+    if results.components.frame_added is not None:
+        stored["time_neuron_added"] = ["int64", [results.components.count, 2]]
+    return stored
+
+
+def _component_storage(components: NwbComponents) -> dict[str, Any]:
+    count = components.count
+    traces = components.traces
+    found: dict[str, Any] = {
+        "A": ["sparse", list(components.footprints.matrix.shape), _SPARSE],
+        "nr": ["int64", [], count],
+    }
+    for key, name in {**STORED_TRACES, **DFF_TRACES}.items():
+        if key in traces:
+            found[name] = _array(traces[key].dtype, (count, traces[key].shape[0]))
+    if "raw" in traces and "denoised" in traces:
+        found["YrA"] = _array(traces["raw"].dtype, (count, traces["raw"].shape[0]))
+        found["R"] = ["=", "estimates/YrA"]
+    for key, name in {**METRICS, **FITS}.items():
+        values = components.column(key)
+        if values is not None:
+            found[name] = ["S32", [count]] if name in _TEXT_FITS else _array(values.dtype, values.shape)
+    found.update(_list_storage(components))
+    return found
+
+
+def _list_storage(components: NwbComponents) -> dict[str, Any]:
+    acceptance = components.acceptance
+    picked = {HAND_PICKED[key]: flags for key, flags in components.hand_picked.items()}
+    found = {name: ["int64", [int(np.count_nonzero(flags))]] for name, flags in picked.items()}
+    if acceptance.verdict == "evaluated":
+        found["idx_components"] = ["int64", [len(acceptance.accepted)]]
+        found["idx_components_bad"] = ["int64", [len(acceptance.rejected)]]
+    return found
+
+
+def _other_storage(results: NwbResults) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    footprints, trace = results.background_footprints, results.background_trace
+    if footprints is not None:
+        found["b"] = ["float64", list(footprints.matrix.shape)]
+    if trace is not None:
+        found["f"] = _array(trace.dtype, (trace.shape[1], trace.shape[0]))
+    model = results.ring_model
+    if model is not None:
+        found["W"] = ["sparse", list(model.shape), {**_SPARSE, "data": model.dtype.name}]
+    for key, name in {"correlation": "Cn", "noise": "sn", "baseline": "b0"}.items():
+        image = results.images.get(key)
+        if image is not None:
+            found[name] = _array(image.dtype, image.shape if name == "Cn" else (image.size,))
+    if results.shifts is not None:
+        found["shifts"] = _array(results.shifts.dtype, results.shifts.shape)
+    return found
+
+
+def _array(dtype: np.dtype[Any], shape: tuple[int, ...]) -> list[Any]:
+    return [dtype.name, [int(length) for length in shape]]
