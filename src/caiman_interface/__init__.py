@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .extractor import CaimanSegmentationExtractor
     from .interface import CaimanSegmentationInterface
     from .nwb.nwb_results import NwbResults
+    from .restoration.report import RestoreReport
+    from .restoration.restore import restore
     from .specification.conversion_report import ConversionReport
     from .specification.study import convert_specification
     from .verification.verify import verify
@@ -30,8 +32,10 @@ __all__ = [
     "FastNWBConverter",
     "NwbResults",
     "ParallelNWBHDF5IO",
+    "RestoreReport",
     "__version__",
     "convert_specification",
+    "restore",
     "verify",
     "write_nwbfile",
 ]
@@ -46,7 +50,9 @@ _MODULE_OF = {
     "FastNWBConverter": "caiman_interface.writer.file",
     "NwbResults": "caiman_interface.nwb.nwb_results",
     "ParallelNWBHDF5IO": "caiman_interface.writer.hdf5_io",
+    "RestoreReport": "caiman_interface.restoration.report",
     "convert_specification": "caiman_interface.specification.study",
+    "restore": "caiman_interface.restoration.restore",
     "verify": "caiman_interface.verification.verify",
     "write_nwbfile": "caiman_interface.writer.file",
 }

@@ -38,6 +38,8 @@ def test_import_is_light(folder_of_package: Path) -> None:
         ("FastNWBConverter", "caiman_interface.writer.file"),
         ("NwbResults", "caiman_interface.nwb.nwb_results"),
         ("ParallelNWBHDF5IO", "caiman_interface.writer.hdf5_io"),
+        ("RestoreReport", "caiman_interface.restoration.report"),
+        ("restore", "caiman_interface.restoration.restore"),
         ("verify", "caiman_interface.verification.verify"),
         ("write_nwbfile", "caiman_interface.writer.file"),
     ],

@@ -22,6 +22,7 @@ COMMANDS = (
     "validate",
     "convert",
     "verify",
+    "restore",
     "check",
     "report",
     "schema",

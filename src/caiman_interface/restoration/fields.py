@@ -23,6 +23,12 @@ _NO_RECORD = (
     "The NWB file was written by version 0.1, which did not record how CaImAn stored each value: what was None, the "
     "types of numbers and the order of pixels are those that CaImAn 1.12 usually has."
 )
+_LISTED = {
+    *("bl", "c1", "lam", "neurons_sn"),
+    *("idx_components", "idx_components_bad", "accepted_list", "rejected_list"),
+}
+_ONLINE_MARK = "ind_new_all"
+_ONLINE = {_ONLINE_MARK, "time_neuron_added", "t_online"}
 _PER_COMPONENT_COUNTS = {"nr", "N"}
 
 
@@ -72,6 +78,7 @@ class FieldWriter:
                 self._write_field(path, entry)
         for path, entry in same.items():
             self._write_equal(path, entry[1])
+        self._mark_online_analysis()
         parameters = ParameterWriter(self._results.parameters, self._stored, self._movie)
         parameters.write(self._writer)
         self.exact += parameters.exact
@@ -141,11 +148,24 @@ class FieldWriter:
             self._writer.none(path)
         self.differences.append(Difference(path, self._omitted.get(path) or reason_for(path)))
 
+    def _mark_online_analysis(self) -> None:
+        """Write an empty list that only OnACID has, if nothing else shows that it made the results."""
+        if self._results.method != "OnACID" or not _ONLINE.isdisjoint(self.exact):
+            return
+        self._writer.empty(_ONLINE_MARK, (0,), "float64")
+        self.differences = [item for item in self.differences if item.field != _ONLINE_MARK]
+        self.differences.append(Difference(_ONLINE_MARK, "empty; shows that OnACID made the results", is_written=True))
+
     def _find(self, path: str, entry: Any) -> Found | None:
         group, name = _split(path)
+        if name == "R" and self._stored.get(f"{group}YrA") is not None:
+            return None  # CaImAn had another R than YrA; the NWB file has YrA
+        without_rois = _scalar_g(name, entry) or _empty_sparse(entry)
+        if without_rois is not None:
+            return without_rois
         if group in self._rois:
             rois = self._rois[group]
-            found = _scalar_g(name, entry) or _number(name, entry, rois) or rois.find(name, entry)
+            found = _number(name, entry, rois) or rois.find(name, entry)
             if found is not None or group == _DISCARDED:
                 return found
             return self._field_of_view.find(name, entry)
@@ -210,9 +230,7 @@ def _is_empty(entry: Any) -> bool:
 
 def _number(name: str, entry: Any, rois: RoiValues) -> Found | None:
     """Return a recorded number or shape; numbers of components are those in the NWB file."""
-    if len(entry) < 3 or name in {"bl", "c1", "lam", "neurons_sn"} or name.endswith("_list"):  # noqa: PLR2004
-        return None
-    if name.startswith("idx_components") or entry[0] == "sparse":
+    if len(entry) < 3 or entry[0] == "sparse" or name in _LISTED:  # noqa: PLR2004 (dtype, shape, values)
         return None
     value = rois.count if name in _PER_COMPONENT_COUNTS and not rois.is_complete else entry[2]
     array = np.array(value)
@@ -224,10 +242,18 @@ def _scalar_g(name: str, entry: Any) -> Found | None:
     return Found(np.array(0.0), ()) if name == "g" and entry[1] == [] else None
 
 
+def _empty_sparse(entry: Any) -> Found | None:
+    """Return a sparse matrix without entries, for which the NWB file has no ROIs or empty ones."""
+    if entry[0] != "sparse" or entry[2].get("nnz") != 0:
+        return None
+    rows, columns = entry[1]
+    nothing = np.empty(0)
+    return Found(SparseParts(nothing, nothing, np.zeros(columns + 1), (rows, columns)), (rows, columns))
+
+
 def _width(dtype: str, values: Any) -> str:
     """Return the dtype, wide enough for the texts."""
     if not dtype.startswith("S"):
         return dtype
     widest = max((len(str(text).encode()) for text in np.ravel(values)), default=1)
     return f"S{max(widest, int(dtype[1:]))}"
-

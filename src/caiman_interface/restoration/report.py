@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,17 @@ class RestoreReport:
     def approximate(self) -> tuple[Difference, ...]:
         """The fields whose values are nearly those of CaImAn."""
         return tuple(item for item in self.differences if item.is_written)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report in a form that JSON can hold."""
+        return {
+            "nwb_path": str(self.nwb_path),
+            "hdf5_path": str(self.hdf5_path),
+            "metadata_key": self.metadata_key,
+            "exact": list(self.exact),
+            "differences": [asdict(item) for item in self.differences],
+            "notes": list(self.notes),
+        }
 
     def __str__(self) -> str:
         lines = [f"{self.hdf5_path}: {len(self.exact)} fields restored exactly, {self._counts()}."]

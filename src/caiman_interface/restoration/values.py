@@ -25,6 +25,7 @@ _IMAGES = {"Cn": ("correlation", "peak_to_noise"), "sn": ("noise",), "b0": ("bas
 _TRACE_KEYS = {stored: key for key, stored in {**STORED_TRACES, **DFF_TRACES}.items()}
 _COLUMN_KEYS = {stored: key for key, stored in {**METRICS, **FITS}.items()}
 _PICKED_KEYS = {stored: key for key, stored in HAND_PICKED.items()}
+_LISTS = {"idx_components", "idx_components_bad", *_PICKED_KEYS}
 _BLOCK_BYTES = 2**25
 
 _SINGLE_PRECISION = "the NWB file has it in {found}, CaImAn had {wanted}"
@@ -87,7 +88,7 @@ class RoiValues:
             return self._trace(_TRACE_KEYS[name], entry)
         if name in _COLUMN_KEYS:
             return self._column(_COLUMN_KEYS[name], entry)
-        return self._list(name, entry)
+        return self._list(name, entry) if name in _LISTS else None
 
     def time_neuron_added(self) -> Found | None:
         """Return OnACID's table of component and frame at which it was added."""
@@ -120,12 +121,12 @@ class RoiValues:
 
     def _column(self, key: str, entry: Any) -> Found | None:
         values = self._components.column(key)
+        dtype, shape, *texts = entry
+        if texts and self.is_complete:
+            return Found(np.array(texts[0]), (self.count,))
         if values is None:
             return None
-        dtype, shape, *texts = entry
         if dtype.startswith("S"):
-            if texts and self.is_complete:
-                return Found(np.array(texts[0]), (self.count,))
             return Found(np.array([number_text(value) for value in values]), (self.count,))
         values = values.reshape(self.count, *shape[1:]) if len(shape) > 1 else values.reshape(self.count)
         return Found(values, values.shape, _precision_note(values.dtype, dtype))
@@ -147,7 +148,7 @@ class RoiValues:
         if name in _PICKED_KEYS:
             return self._components.hand_picked.get(_PICKED_KEYS[name])
         accepted = self._components.column("is_accepted")
-        if accepted is None or name not in {"idx_components", "idx_components_bad"}:
+        if accepted is None:
             return None
         return accepted.astype(bool) if name == "idx_components" else ~accepted.astype(bool)
 
@@ -263,7 +264,7 @@ def _frames(read: Callable[[slice], NDArray[Any]], trace: Trace, chunk_frames: i
 
 def _precision_note(found: np.dtype[Any], wanted: str) -> str | None:
     """Say so if the NWB file has fewer digits than CaImAn's file had."""
-    if found.name == wanted or wanted == "str" or wanted.startswith("S"):
+    if wanted in {found.name, "str"} or wanted.startswith("S"):
         return None
     is_exact = np.can_cast(np.dtype(wanted), found, casting="safe")
     return None if is_exact else _SINGLE_PRECISION.format(found=found.name, wanted=wanted)
