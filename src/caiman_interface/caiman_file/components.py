@@ -143,6 +143,13 @@ class Components:
         return {name: Trace(found) for name, found in {"raw": raw, **rows}.items() if found is not None}
 
     @cached_property
+    def residual(self) -> Trace | None:
+        """The residual YrA (R where YrA is absent), lazy, of shape (frames, components); None where there is none."""
+        rows = self._rows("YrA")
+        rows = self._rows("R") if rows is None else rows
+        return None if rows is None else Trace(rows)
+
+    @cached_property
     def dff_deconvolution(self) -> dict[str, Trace]:
         """What ``deconvolve(dff_flag=True)`` made of F_dff: ``dff_denoised`` (F_dff_dec), ``dff_deconvolved`` (S_dff).
 

@@ -50,6 +50,7 @@ def plan_of(everything: CaimanSegmentationExtractor, options: CaimanConversionOp
         with_background=options.include_background_segmentation,
         with_discarded=options.include_discarded_components and not filtered,
         with_ring_model=options.include_ring_model,
+        with_residual_correction=options.include_residual_correction,
         **given,
     )
 

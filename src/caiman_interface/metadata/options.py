@@ -107,10 +107,17 @@ class CaimanConversionOptions(CheckedModel):
         title="Acceptance",
         description="Whether to write which components were accepted; written unless this is false.",
     )
-    include_ring_model: bool = Field(
-        default=False,
+    include_ring_model: bool | None = Field(
+        default=None,
         title="Ring model",
-        description="Whether to write the ring model W of one-photon analysis as a sparse table.",
+        description="Whether to write the ring model W of one-photon analysis as a sparse table. By default it is "
+        "written if it takes less than a tenth of the file.",
+    )
+    include_residual_correction: bool = Field(
+        default=True,
+        title="Exact residual and weights",
+        description="Whether to write the corrections of rounding that make CaImAn's residual (YrA), which is the raw "
+        "trace less the denoised one, and the weights of sparse masks exact, bit for bit.",
     )
     iterator_options: Annotated[dict[str, Any], WithJsonSchema(_ITERATOR_OPTIONS)] | None = Field(
         default=None,

@@ -33,6 +33,7 @@ from .images import plane_image_names
 from .parameters import ANALYSIS_GROUP, parameters_name, read_parameters
 from .ring_model import ring_model_name
 from .shifts import shifts_name
+from .vocabulary import RESIDUAL_CORRECTION, RESIDUAL_CORRECTION_NAME
 
 # CaImAn's names in descriptions, the longer ones first.
 _TRACE_FIELDS = {
@@ -165,16 +166,18 @@ class AnalysisObjects:
     def series(self, kind: RoiTable) -> dict[str, RoiResponseSeries]:
         """Return CaImAn's traces of a table by key (``raw``, ``denoised``, …)."""
         on_table = self.all_series(kind)
-        recorded = {name: self._at(self._recorded.get(f"{kind.role}/{name}")) for name in TRACES}
+        keys = (*TRACES, RESIDUAL_CORRECTION)
+        recorded = {name: self._at(self._recorded.get(f"{kind.role}/{name}")) for name in keys}
         found = {name: series for name, series in recorded.items() if series is not None}
         for series in on_table:
             name = self._trace_key(series, kind)
             if name is not None and all(series is not other for other in found.values()):
                 found.setdefault(name, series)
-        return {name: found[name] for name in TRACES if name in found}
+        return {name: found[name] for name in (*TRACES, RESIDUAL_CORRECTION) if name in found}
 
     def _trace_key(self, series: RoiResponseSeries, kind: RoiTable) -> str | None:
         names = {f"{kind.trace_prefix}{text.name}{self.ending}": name for name, text in TRACES.items()}
+        names[f"{kind.trace_prefix}{RESIDUAL_CORRECTION_NAME}{self.ending}"] = RESIDUAL_CORRECTION
         return names.get(series.name) or _field_in(series.description, _TRACE_FIELDS)
 
     # Images

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pynwb import NWBFile
 
-import caiman_interface
-from caiman_interface.caiman_file import CaimanResults, Trace
+from caiman_interface.caiman_file import CaimanResults, Components, Trace
 from caiman_interface.metadata.from_results import metadata_of
 from caiman_interface.metadata.vocabulary import BACKGROUND, COMPONENTS, DISCARDED, name_ending
 
@@ -21,11 +20,14 @@ from .containers import IMAGES, SERIES, TABLES
 from .images import add_images, plane_images
 from .imaging_plane import add_imaging_plane, measured
 from .names import ObjectName, check_names
-from .parameters import add_parameters, parameters_name
+from .parameters import add_parameters, parameters_name, to_pairs
+from .residual import ResidualCorrection
 from .responses import Timing, add_series
-from .ring_model import add_ring_model, ring_model_name
+from .ring_model import add_ring_model, is_small, ring_model_name
 from .segmentation import Column, MaskType, add_table, component_columns, computed_columns
 from .shifts import add_shifts, shifts_name
+from .software import add_software, package_version
+from .vocabulary import RESIDUAL_CORRECTION, RESIDUAL_CORRECTION_NAME, RESIDUAL_CORRECTION_TEXT
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,10 @@ class WritePlan:
         Whether the times of frames come from the CaImAn file.
     ending : str or None
         Ending of all names but that of the imaging plane; None for that of the metadata key.
-    is_accepted, centroids, with_background, with_discarded, with_ring_model : bool
+    is_accepted, centroids, with_background, with_discarded, with_residual_correction : bool
         Whether these are written.
+    with_ring_model : bool or None
+        Whether the ring model is written; None: if it is small, see `is_small`.
     """
 
     components: NDArray[np.intp]
@@ -67,7 +71,8 @@ class WritePlan:
     centroids: bool = True
     with_background: bool = True
     with_discarded: bool = True
-    with_ring_model: bool = False
+    with_residual_correction: bool = True
+    with_ring_model: bool | None = None
     sampling_frequency: float | None = None
     rate_source: Literal["CaImAn", "given"] = "CaImAn"
     ending: str | None = None
@@ -109,6 +114,7 @@ def add_results(
     check_names(nwbfile, [name for part in parts for name in part.names])
     for part in parts:
         part.add(nwbfile)
+    add_software(nwbfile, results)
 
 
 class _Part(NamedTuple):
@@ -162,18 +168,29 @@ class _Writer:
             yield from self._discarded()
         yield self._images()
         yield from self._shifts()
-        model = self._results.ring_model if self._plan.with_ring_model else None
-        if model is not None:
-            name = ring_model_name(self._ending)
-            yield _Part({"ring_model": name}, partial(add_ring_model, matrix=model, ending=self._ending))
+        yield from self._ring_model()
+
+    def _ring_model(self) -> Iterator[_Part]:
+        """Describe the ring model, if it is wanted."""
+        model = self._results.ring_model if self._plan.with_ring_model is not False else None
+        if model is None or (self._plan.with_ring_model is None and not is_small(model, self._results)):
+            return
+        name = ring_model_name(self._ending)
+        frame_shape = getattr(self._results, "ring_model_frame_shape", None)
+        yield _Part(
+            {"ring_model": name},
+            partial(add_ring_model, matrix=model, ending=self._ending, frame_shape=frame_shape),
+        )
 
     def parameters(self, parts: Sequence[_Part]) -> _Part:
         """Describe the table of parameters, which records where the objects of the other parts are."""
-        conversion = {
-            "package_version": getattr(caiman_interface, "__version__", None),
+        conversion: dict[str, Any] = {
+            "package_version": package_version(),
             "metadata_key": self._key if name_ending(self._key) == self._ending else self._ending[1:],
             "rate_source": self._plan.rate_source,
-            "objects": {role: path for part in parts for role, path in part.record().items()},
+            "objects": to_pairs({role: path for part in parts for role, path in part.record().items()}),
+            "left_out": [{"field": omission.field, "reason": omission.reason} for omission in self._results.omissions],
+            "stored_as": to_pairs(self._results.stored_as),
         }
         add = partial(add_parameters, results=self._results, ending=self._ending, conversion=conversion)
         return _Part({"parameters": parameters_name(self._ending)}, add)
@@ -192,7 +209,15 @@ class _Writer:
             columns=self._wanted(columns),
             mask_type=self._mask_type or "pixel",
             traces={name: trace.select(frames=self._frames, rois=chosen) for name, trace in traces.items()},
+            correction=self._correction(components, chosen),
         )
+
+    def _correction(self, components: Components, chosen: NDArray[np.intp]) -> ResidualCorrection | None:
+        """Return what makes the residual exact, if it is wanted."""
+        residual, denoised = components.residual, components.traces.get("denoised")
+        if not self._plan.with_residual_correction or residual is None or denoised is None:
+            return None
+        return ResidualCorrection(denoised, residual).select(frames=self._frames, rois=chosen)
 
     def _background(self) -> Iterator[_Part]:
         """Describe the background components and their traces, if there are any."""
@@ -226,6 +251,7 @@ class _Writer:
             columns=self._wanted(computed_columns(discarded, everything)),
             mask_type=self._mask_type or "pixel",
             traces={name: trace.select(frames=self._frames) for name, trace in discarded.traces.items()},
+            correction=self._correction(discarded, everything),
         )
 
     def _wanted(self, columns: Mapping[str, Column]) -> dict[str, Column]:
@@ -237,17 +263,33 @@ class _Writer:
             left_out.add("ROICentroids")
         return {name: column for name, column in columns.items() if name not in left_out}
 
-    def _rois(self, key: str, *, traces: Mapping[str, Trace], traces_key: str | None = None, **table: Any) -> _Part:
+    def _rois(
+        self,
+        key: str,
+        *,
+        traces: Mapping[str, Trace],
+        traces_key: str | None = None,
+        correction: ResidualCorrection | None = None,
+        **table: Any,
+    ) -> _Part:
         """Describe a table of ROIs and the traces on it."""
         stated = (self._stated.get("PlaneSegmentations") or {}).get(key) or {}
         fields = {**self._defaults["PlaneSegmentations"][key], **_present(stated)}
         plane_key = fields.pop("imaging_plane_metadata_key", None) or self._plane_key()
         entries = self._entries("RoiResponses", traces_key or key, list(traces))
-        written = {name: traces[name] for name in entries if traces[name].size}
+        written: dict[str, Any] = {name: traces[name] for name in entries if traces[name].size}
+        if correction is not None and {"raw", "denoised"} <= set(written):
+            written[RESIDUAL_CORRECTION] = correction
+            entries[RESIDUAL_CORRECTION] = {
+                "name": f"{table['text'].trace_prefix}{RESIDUAL_CORRECTION_NAME}{self._ending}",
+                "description": RESIDUAL_CORRECTION_TEXT,
+                "unit": entries["raw"]["unit"],
+            }
 
         def add(nwbfile: NWBFile) -> None:
             plane = add_imaging_plane(nwbfile, self._metadata, plane_key)
-            rois = add_table(nwbfile, fields=fields, imaging_plane=plane, **table)
+            exact = self._plan.with_residual_correction
+            rois = add_table(nwbfile, fields=fields, imaging_plane=plane, with_correction=exact, **table)
             add_series(
                 nwbfile,
                 traces=written,

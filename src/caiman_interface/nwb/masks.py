@@ -13,7 +13,7 @@ from pynwb.core import VectorData, VectorIndex
 from caiman_interface.caiman_file import Footprints
 from caiman_interface.writer.record_rows import RecordRows
 
-from .vocabulary import MASKS
+from .vocabulary import MASK_CORRECTION, MASK_CORRECTION_ENDING, MASKS
 
 _VOLUME = 3
 # Large enough to be fast, small enough for the temporary arrays not to count.
@@ -23,11 +23,21 @@ _IMAGE_CHUNK_BYTES = 4_000_000
 _IMAGE_BUFFER_GB = 0.1
 
 
-def sparse_mask_columns(footprints: Footprints, weight: str) -> list[VectorData]:
+def sparse_mask_columns(footprints: Footprints, weight: str, *, with_correction: bool = True) -> list[VectorData]:
     """Return a ragged ``pixel_mask`` or, for a volume, ``voxel_mask`` column, with its index.
 
-    x is the column, y the row and z the plane, as NWB says; weights are float32, as its schema demands. `weight` is
-    what CaImAn calls them.
+    x is the column, y the row and z the plane, as NWB defines them. Weights are float32, the type that its schema
+    requires of them; where CaImAn's are more precise, a second column holds what rounding took from each, so that the
+    sum is exact. The pixels of a ROI are in the order of the CaImAn file.
+
+    Parameters
+    ----------
+    footprints : Footprints
+        The footprints.
+    weight : str
+        CaImAn's name of them.
+    with_correction : bool
+        Whether to add the column of corrections.
     """
     matrix = footprints.matrix
     axes = ("x", "y", "z")[: len(footprints.frame_shape)]
@@ -36,18 +46,37 @@ def sparse_mask_columns(footprints: Footprints, weight: str) -> list[VectorData]
         part = slice(start, start + _PIXELS_AT_A_TIME)
         for axis, values in zip(axes, footprints.coordinates(part), strict=True):
             rows[axis][part] = values
-        rows["weight"][part] = matrix.data[part]
+        with np.errstate(over="ignore"):
+            rows["weight"][part] = matrix.data[part]
+    correction = _correction(matrix.data, rows["weight"]) if with_correction else None
     ends = matrix.indptr[1:].astype(np.uint64)
     del matrix
     footprints.forget()  # the rows are as large as the matrix: there is no need to hold both
     name = "voxel_mask" if len(axes) == _VOLUME else "pixel_mask"
-    column = VectorData(name=name, description=MASKS[name].format(weight=weight), data=RecordRows.of(rows))
+    columns = _ragged(name, MASKS[name].format(weight=weight), RecordRows.of(rows), ends)
+    if correction is None:
+        return columns
+    return [*columns, *_ragged(name + MASK_CORRECTION_ENDING, MASK_CORRECTION.format(name=name), correction, ends)]
+
+
+def _ragged(name: str, description: str, values: Any, ends: NDArray[np.uint64]) -> list[VectorData]:
+    column = VectorData(name=name, description=description, data=values)
     return [column, VectorIndex(name=f"{name}_index", data=ends, target=column)]
 
 
-def dense_mask_columns(footprints: Footprints, weight: str) -> list[VectorData]:
+def _correction(weights: NDArray[Any], rounded: NDArray[np.float32]) -> NDArray[np.float64] | None:
+    """Return what rounding to float32 took from weights (where it gave infinity, the weights); None if nothing."""
+    if np.can_cast(weights.dtype, np.float32):
+        return None
+    exact = weights.astype(np.float64, copy=False)
+    with np.errstate(invalid="ignore"):
+        difference = np.where(np.isfinite(rounded), exact - rounded, exact)
+    return difference if np.any(difference) else None
+
+
+def dense_mask_columns(footprints: Footprints, weight: str, *, with_correction: bool = True) -> list[VectorData]:
     """Return an ``image_mask`` column of shape (rois, x, y[, z]), made while it is written."""
-    images = ImageMasks(footprints)
+    images = ImageMasks(footprints, dtype=None if with_correction else np.dtype(np.float32))
     volume = len(footprints.frame_shape) == _VOLUME
     description = MASKS["image_mask"].format(z=", z" if volume else "", weight=weight)
     return [VectorData(name="image_mask", description=description, data=images.iterator())]
@@ -60,13 +89,15 @@ class ImageMasks:
     ----------
     footprints : Footprints
         The footprints to show; they are not empty.
+    dtype : numpy.dtype, optional
+        Type of the weights; by default one that holds CaImAn's.
     """
 
     parallel_read = True
-    dtype = np.dtype(np.float32)
 
-    def __init__(self, footprints: Footprints) -> None:
+    def __init__(self, footprints: Footprints, dtype: np.dtype[Any] | None = None) -> None:
         self._footprints = footprints
+        self.dtype = weight_dtype(footprints.matrix.dtype) if dtype is None else dtype
         rows, columns, *planes = footprints.frame_shape
         self.shape = (len(footprints), columns, rows, *planes)
         self.ndim = len(self.shape)
@@ -74,14 +105,14 @@ class ImageMasks:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, key: Any) -> NDArray[np.float32]:
+    def __getitem__(self, key: Any) -> NDArray[Any]:
         first, *within = key if isinstance(key, tuple) else (key,)
         rois = np.atleast_1d(np.arange(self.shape[0])[first])
         images = self._footprints.select(rois).images()  # (rows, columns[, planes], rois)
-        ordered: NDArray[np.float32] = np.moveaxis(images, -1, 0).swapaxes(1, 2).astype(np.float32)
+        ordered: NDArray[Any] = np.moveaxis(images, -1, 0).swapaxes(1, 2).astype(self.dtype)
         is_one = isinstance(first, int | np.integer)
         selection: tuple[Any, ...] = (0 if is_one else slice(None), *within)
-        selected: NDArray[np.float32] = ordered[selection]
+        selected: NDArray[Any] = ordered[selection]
         return selected
 
     def iterator(self) -> SliceableDataChunkIterator:
@@ -100,16 +131,22 @@ class _ColumnIterator(SliceableDataChunkIterator):  # type: ignore[misc]
     the blocks that `next` gives.
     """
 
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+    def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self.data[row] for row in range(len(self.data)))
 
 
 def sparse_is_smaller(footprints: Footprints) -> bool:
-    """Tell which form of masks takes less room.
+    """Return whether sparse masks take less space than images.
 
-    A pixel of a sparse mask takes 12 or 16 bytes (two or three coordinates and a weight), one of an image 4, so
-    a footprint that covers more than a third of the frame, such as a background component, is smaller as an image.
+    A pixel of a sparse mask takes two or three coordinates of 4 bytes and a weight, one of an image only the weight,
+    so a footprint that covers most of the frame, such as a background component, is smaller as an image.
     """
-    sparse_bytes = footprints.matrix.nnz * 4 * (len(footprints.frame_shape) + 1)
-    image_bytes = len(footprints) * int(np.prod(footprints.frame_shape)) * 4
+    weight_bytes = weight_dtype(footprints.matrix.dtype).itemsize
+    sparse_bytes = footprints.matrix.nnz * (4 * len(footprints.frame_shape) + weight_bytes)
+    image_bytes = len(footprints) * int(np.prod(footprints.frame_shape)) * weight_bytes
     return bool(sparse_bytes <= image_bytes)
+
+
+def weight_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type of weights in the NWB file: float32, or float64 where float32 cannot hold the values."""
+    return np.dtype(np.float32) if np.can_cast(dtype, np.float32) else np.dtype(np.float64)

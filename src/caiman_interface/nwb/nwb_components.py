@@ -16,6 +16,9 @@ from caiman_interface.caiman_file import Footprints, Trace
 from caiman_interface.caiman_file.components import FITS, HAND_PICKED, METRICS, Acceptance, Verdict
 from caiman_interface.caiman_file.matrices import StoredMatrix
 
+from .residual import ResidualRows
+from .vocabulary import MASK_CORRECTION_ENDING, RESIDUAL_CORRECTION
+
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
@@ -68,7 +71,12 @@ class WrittenMasks(StoredMatrix):
         if "z" in pixels.dtype.names:
             numbers += rows * columns * pixels["z"].astype(np.int64)
         bounds = np.concatenate([[0], np.asarray(index.data[:])]).astype(np.int64)
-        return np.ascontiguousarray(pixels["weight"]), numbers, bounds
+        weights = np.ascontiguousarray(pixels["weight"])
+        correction = name + MASK_CORRECTION_ENDING
+        if correction in self._table.colnames:
+            exact = np.asarray(self._table[correction].target.data[:])
+            weights = np.where(np.isfinite(weights), weights + exact, exact)
+        return weights, numbers, bounds
 
 
 def _image_parts(images: Any) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
@@ -183,6 +191,19 @@ class NwbComponents:
     @cached_property
     def traces(self) -> dict[str, Trace]:
         """Lazy (frames, ROIs) arrays: ``raw``, ``dff``, ``denoised``, ``deconvolved``, …."""
+        return {name: trace for name, trace in self._all_traces.items() if name != RESIDUAL_CORRECTION}
+
+    @cached_property
+    def residual(self) -> Trace | None:
+        """CaImAn's residual YrA, exact and lazy, of shape (frames, ROIs); None if the file has no correction for it."""
+        correction = self._all_traces.get(RESIDUAL_CORRECTION)
+        raw, denoised = self.traces.get("raw"), self.traces.get("denoised")
+        if raw is None or denoised is None or correction is None:
+            return None
+        return Trace(ResidualRows(raw, denoised, correction))
+
+    @cached_property
+    def _all_traces(self) -> dict[str, Trace]:
         found = {name: series_trace(series) for name, series in self._series.items()}
         return {name: trace for name, trace in found.items() if trace is not None}
 

@@ -28,6 +28,7 @@ _COLUMNS = {
 }
 _COLUMNS_OF_VERSION_0_1 = ("group", "name", "value")
 ANALYSIS_GROUP = "analysis"
+_MAPPING_MARK = "mapping"
 
 
 class ParameterRow(NamedTuple):
@@ -105,8 +106,28 @@ def read_parameters(table: DynamicTable) -> dict[str, dict[str, Any]]:
         *parents, last = name.split("/")
         for parent in parents:
             place = place.setdefault(parent, {})
-        place[last] = _decoded(value)
+        decoded = _decoded(value)
+        place[last] = from_pairs(decoded) if group == ANALYSIS_GROUP else decoded
     return groups
+
+
+def to_pairs(value: Any) -> Any:
+    """Return a nested value without mappings: nwbinspector discourages mappings in the cells of a table.
+
+    A mapping becomes a list that begins with a mark, of [key, value] pairs.
+    """
+    if isinstance(value, Mapping):
+        return [_MAPPING_MARK, *([key, to_pairs(item)] for key, item in value.items())]
+    return [to_pairs(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def from_pairs(value: Any) -> Any:
+    """Return a nested value with its mappings, as it was before `to_pairs`."""
+    if not isinstance(value, list):
+        return value
+    if value[:1] == [_MAPPING_MARK]:
+        return {str(key): from_pairs(item) for key, item in value[1:]}
+    return [from_pairs(item) for item in value]
 
 
 def _decoded(value: str) -> Any:
@@ -131,7 +152,6 @@ def parameter_rows(results: CaimanResults) -> Iterator[ParameterRow]:
         "one_photon": results.is_one_photon,
         "evaluation": results.components.acceptance.verdict,
         "frame_shape": list(results.frame_shape),
-        "stored_as": list(results.stored_as.items()),  # a list: nwbinspector objects to dictionaries
         **results.settings,
     }
     groups = {ANALYSIS_GROUP: analysis, **results.parameters.stored}

@@ -116,8 +116,45 @@ def add_series(
             times = {"timestamps": series}  # the others link to the first: the times stand in the file once
 
 
+class ConvertedTrace:
+    """A lazy array with the values of another one in another type.
+
+    Parameters
+    ----------
+    trace : array-like
+        The values.
+    dtype : numpy.dtype
+        The type.
+    """
+
+    parallel_read = True
+    ndim = 2
+
+    def __init__(self, trace: Any, dtype: np.dtype[Any]) -> None:
+        self._trace = trace
+        self.shape = trace.shape
+        self.dtype = dtype
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        return np.asarray(self._trace[key]).astype(self.dtype)
+
+
+def held_by_nwb(values: Any) -> Any:
+    """Return values in a type that an NWB file can hold: truth values as 0 and 1, numbers of at most 64 bits."""
+    dtype = np.dtype(values.dtype)
+    if dtype.kind == "b":
+        return ConvertedTrace(values, np.dtype(np.uint8))
+    if dtype.kind == "f" and dtype.itemsize > np.dtype(np.float64).itemsize:
+        return ConvertedTrace(values, np.dtype(np.float64))
+    return values
+
+
 def trace_iterator(trace: Trace, options: Mapping[str, Any]) -> SliceableDataChunkIterator:
     """Return what hdmf writes a trace from, chunk by chunk."""
+    trace = held_by_nwb(trace)
     shape = trace_chunk_shape(*trace.shape, trace.dtype)
     defaults: dict[str, Any] = {} if "chunk_mb" in options else {"chunk_shape": shape}
     if "buffer_shape" not in options:

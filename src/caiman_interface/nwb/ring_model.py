@@ -9,12 +9,18 @@ import numpy as np
 from pynwb import NWBFile
 from pynwb.core import DynamicTable, ElementIdentifiers, VectorData
 
+from caiman_interface.caiman_file import CaimanResults
+
 from .containers import ophys_module
 from .names import ObjectName
 from .segmentation import Column
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
+
+
+# Below this part of the file the ring model is written by default.
+_SMALL_PART = 0.1
 
 
 def ring_model_name(ending: str) -> ObjectName:
@@ -34,8 +40,8 @@ def read_ring_model(table: DynamicTable) -> csc_array[Any]:
 
 
 def ring_model_columns(matrix: csr_array[Any]) -> dict[str, Column]:
-    """Return a sparse ring model as columns: one row a weight that is not zero."""
-    entries = matrix.tocoo()
+    """Return a sparse ring model as columns: one row per weight that is not zero."""
+    entries = matrix.tocsc().tocoo()  # in the order in which CaImAn stores them: column by column
     return {
         "pixel": Column(entries.row.astype(np.uint32), "Pixel of the downsampled frame whose background this is."),
         "ring_pixel": Column(entries.col.astype(np.uint32), "Pixel on the ring around it."),
@@ -43,13 +49,34 @@ def ring_model_columns(matrix: csr_array[Any]) -> dict[str, Column]:
     }
 
 
-def add_ring_model(nwbfile: NWBFile, *, matrix: csr_array[Any], ending: str) -> None:
-    """Add the ring model W of CNMF-E to ``processing/ophys``."""
+def is_small(matrix: csr_array[Any], results: CaimanResults) -> bool:
+    """Return whether the table of a ring model takes less than a tenth of the size of the CaImAn file."""
+    row_bytes = 2 * np.dtype(np.uint32).itemsize + matrix.dtype.itemsize
+    return bool(matrix.nnz * row_bytes < _SMALL_PART * results.file_path.stat().st_size)
+
+
+def add_ring_model(
+    nwbfile: NWBFile, *, matrix: csr_array[Any], ending: str, frame_shape: tuple[int, ...] | None = None
+) -> None:
+    """Add the ring model W of CNMF-E to ``processing/ophys``.
+
+    Parameters
+    ----------
+    nwbfile : pynwb.NWBFile
+        The file, in memory or open for appending.
+    matrix : sparse matrix
+        The model, square.
+    ending : str
+        Ending of the names of this analysis.
+    frame_shape : tuple of int or None
+        Shape of the downsampled frame, if it is known.
+    """
+    grid = f" of shape {' x '.join(str(length) for length in frame_shape)}" if frame_shape else ""
     description = (
         f"Ring model of the one-photon background (CaImAn's W), a sparse matrix of {matrix.shape[0]} by "
-        f"{matrix.shape[1]} pixels of the downsampled frame (CaImAn's ssub_B), flattened in Fortran order. The "
-        "background B of the movie Y is b0 + W (Y - A C - b0): of each pixel its baseline, and a weighted sum over a "
-        "ring around it."
+        f"{matrix.shape[1]} pixels of the downsampled frame{grid}, flattened in Fortran order. CaImAn downsamples the "
+        "frame by its parameters init.ssub and init.ssub_B. The background B of the movie Y is b0 + W (Y - A C - b0): "
+        "the baseline of each pixel plus a weighted sum over a ring around it."
     )
     columns = ring_model_columns(matrix)
     ophys_module(nwbfile).add(

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from pynwb import NWBFile
-from pynwb.core import ElementIdentifiers, VectorData
+from pynwb.core import ElementIdentifiers, VectorData, VectorIndex
 from pynwb.ophys import ImagingPlane, PlaneSegmentation
 
 from caiman_interface.caiman_file import CaimanResults, Components, Footprints
@@ -16,7 +16,7 @@ from caiman_interface.metadata.vocabulary import RoiTable
 
 from .containers import image_segmentation
 from .masks import dense_mask_columns, sparse_is_smaller, sparse_mask_columns
-from .vocabulary import COLUMNS
+from .vocabulary import COLUMNS, SELECTED_TEXT
 
 MaskType = Literal["image", "pixel", "voxel"]
 
@@ -38,6 +38,7 @@ def add_table(
     text: RoiTable,
     columns: Mapping[str, Column],
     mask_type: MaskType | None,
+    with_correction: bool = True,
 ) -> PlaneSegmentation:
     """Add a table of ROIs to ``processing/ophys/ImageSegmentation``.
 
@@ -59,13 +60,15 @@ def add_table(
         Further columns by name.
     mask_type : {"image", "pixel", "voxel"} or None
         Dense or sparse masks ("pixel" and "voxel" alike mean those that the frame asks for); None for whichever
-        takes less room.
+        takes less space.
+    with_correction : bool
+        Whether sparse masks get a column that makes the weights exact, and images are as precise as CaImAn's.
     """
     dense = mask_type == "image" if mask_type is not None else not sparse_is_smaller(footprints)
-    # An image of no ROI has no shape that a file can hold; a ragged column of none has.
+    # An empty image_mask cannot be stored; an empty ragged mask can.
     mask_columns = dense_mask_columns if dense and len(footprints) else sparse_mask_columns
     names = [f"{text.prefix}{number}" for number in row_ids]
-    masks = mask_columns(footprints, text.weight)
+    masks = mask_columns(footprints, text.weight, with_correction=with_correction)
     all_columns = [
         VectorData(name="roi_name", description=text.names, data=np.array(names, dtype=np.str_)),
         *masks,
@@ -76,7 +79,7 @@ def add_table(
         imaging_plane=imaging_plane,
         id=ElementIdentifiers(name="id", data=row_ids.astype(np.int64)),
         columns=all_columns,
-        colnames=["roi_name", masks[0].name, *columns],
+        colnames=["roi_name", *(mask.name for mask in masks if not isinstance(mask, VectorIndex)), *columns],
     )
     image_segmentation(nwbfile).add_plane_segmentation(table)
     return table
@@ -86,12 +89,14 @@ def component_columns(results: CaimanResults, positions: NDArray[np.intp]) -> di
     """Return the columns of the components at `positions`: what CaImAn computed of each, and nothing else."""
     components = results.components
     whole: dict[str, NDArray[Any]] = {}
-    if components.acceptance.verdict != "not evaluated":
+    if components.acceptance.is_evaluated:
         whole["is_accepted"] = components.acceptance.mask(components.count)
     whole.update(components.hand_picked)
     if results.frame_added is not None:
         whole["frame_added"] = results.frame_added
     columns = {name: Column(values[positions], COLUMNS[name]) for name, values in whole.items()}
+    if components.acceptance.verdict == "selected":
+        columns["is_accepted"] = Column(columns["is_accepted"].values, SELECTED_TEXT)
     return {**columns, **computed_columns(components, positions)}
 
 

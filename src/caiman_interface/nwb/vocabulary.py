@@ -6,6 +6,19 @@ the names that NeuroConv gives to the same objects, so that scripts that read it
 
 from __future__ import annotations
 
+# Texts that depend on the analysis are completed where they are written.
+RESIDUAL_CORRECTION = "residual_correction"
+RESIDUAL_CORRECTION_NAME = "ResidualCorrection"
+RESIDUAL_CORRECTION_TEXT = (
+    "Correction of rounding for CaImAn's residual (YrA): YrA is exactly (raw - denoised) + correction, computed in the "
+    "number type of this series, where raw is the RoiResponseSeries (C + YrA) and denoised is C. Where raw - denoised "
+    "is not finite, the correction is YrA itself. This is not a fluorescence trace."
+)
+SELECTED_TEXT = (
+    "Whether CaImAn's evaluation accepted the component: true for all, because CaImAn's select_components removed the "
+    "rejected ones."
+)
+
 COLUMNS = {
     "is_accepted": "Whether CaImAn's evaluation accepted the component (idx_components) or rejected it "
     "(idx_components_bad).",
@@ -31,6 +44,12 @@ COLUMNS = {
     "frame_added": "Frame at which online analysis (OnACID) added the component (CaImAn's time_neuron_added), counted "
     "from 0 through all passes over the movie; components of the first batch bear its length (init_batch).",
 }
+
+MASK_CORRECTION_ENDING = "_correction"
+MASK_CORRECTION = (
+    "Correction of rounding for the weights in {name}, pixel by pixel: CaImAn's weight in float64 is exactly the "
+    "weight in {name} plus this; where that weight is infinite, it is this."
+)
 
 MASKS = {
     "pixel_mask": "Footprint of the ROI: the pixels x (column), y (row), counted from 0, and CaImAn's "
