@@ -22,7 +22,7 @@ from caiman_interface.nwb.parameters import parameter_rows, parameters_name, rea
 from caiman_interface.nwb.ring_model import ring_model_columns, ring_model_name
 from caiman_interface.nwb.segmentation import Column, component_columns, computed_columns
 from caiman_interface.nwb.shifts import shifts_name
-from caiman_interface.nwb.vocabulary import COLUMNS
+from caiman_interface.nwb.vocabulary import COLUMNS, MASK_CORRECTION_ENDING, RESIDUAL_CORRECTION
 
 from .comparison import difference, mask_difference, text_difference
 from .inventory import Member, members, reason_not_stored
@@ -44,7 +44,10 @@ _COLUMN_MEMBERS = {
     "ROICentroids": ("A",),
 }
 
-_OF_THE_CONVERSION = {("analysis", name) for name in ("package_version", "metadata_key", "objects", "rate_source")}
+_OF_THE_CONVERSION = {
+    ("analysis", name)
+    for name in ("package_version", "metadata_key", "objects", "rate_source", "left_out", "stored_as")
+}
 
 _Result = tuple[Outcome, Finding]
 
@@ -249,7 +252,7 @@ class _Verification:
                 found = difference(column.values, np.asarray(table[name].data[:]), ("row", "value"))
                 yield _compared(caiman, f"{place}/{name}", found)
         for name in table.colnames:
-            if name not in {"roi_name", *_MASKS, *columns}:
+            if name not in {"roi_name", *_MASKS, *columns} and not name.endswith(MASK_CORRECTION_ENDING):
                 yield _not_from_caiman(f"{place}/{name}", claimed=name in COLUMNS)
 
     def _column_members(self, rois: _Rois, name: str) -> tuple[str, ...]:
@@ -279,7 +282,8 @@ class _Verification:
                 yield "not_stored", Finding(caiman=caiman[1:], nwb=f"Fluorescence/{series.name}", detail=detail)
         yield from self._timing_results(matched)
         for series in on_table:
-            if all(series is not other for other in matched):
+            known = [*matched, found_series.get(RESIDUAL_CORRECTION)]
+            if all(series is not other for other in known):
                 claimed = any(series.name.startswith(text.name) for text in TRACES.values())
                 yield _not_from_caiman(f"Fluorescence/{series.name}", claimed=claimed)
 
