@@ -356,7 +356,7 @@ def test_dense_masks(
     with reading(tmp_path / "a.nwb") as nwbfile:
         written = table_of(nwbfile)["image_mask"][:]  # (ROI, x, y[, z])
         images = interface.segmentation_extractor.get_roi_image_masks()  # (y, x[, z], ROI)
-        np.testing.assert_array_equal(written, np.moveaxis(images, -1, 0).swapaxes(1, 2))
+        np.testing.assert_array_equal(written.astype(images.dtype), np.moveaxis(images, -1, 0).swapaxes(1, 2))
         assert "pixel_mask" not in table_of(nwbfile).colnames
 
 

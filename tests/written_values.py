@@ -84,7 +84,8 @@ def check_background(nwbfile: NWBFile, extractor: CaimanSegmentationExtractor) -
     assert list(table["roi_name"][:]) == ids
     if "image_mask" in table.colnames:
         images = extractor.get_background_image_masks()  # (rows, columns[, planes], ROIs)
-        np.testing.assert_array_equal(table["image_mask"][:], np.moveaxis(images, -1, 0).swapaxes(1, 2))
+        written = table["image_mask"][:]
+        np.testing.assert_array_equal(written.astype(images.dtype), np.moveaxis(images, -1, 0).swapaxes(1, 2))
     else:
         check_sparse_masks(table, extractor.get_background_pixel_masks())
     check_trace(nwbfile, extractor, "background", table)
