@@ -208,7 +208,7 @@ def folder_instead(group: h5py.Group, name: str, rng: np.random.Generator) -> No
 
 
 def text_instead(group: h5py.Group, name: str, _: np.random.Generator) -> None:
-    replace(group, name, "\x1b[31m<script>alert(1)</script>\x00\n")
+    replace(group, name, "\x1b[31m<script>alert(1)</script>\n")
 
 
 DAMAGE: dict[str, Change] = {

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,7 @@ class Converter:
             process.stdin.flush()
         except BrokenPipeError:
             return self._crashed()
-        ready, _, _ = select.select([process.stdout], [], [], LONGEST)
-        if not ready:
+        if not has_answered(process):
             self._stop()
             return {"outcome": "hang", "problems": [f"more than {LONGEST:.0f} s"]}
         line = process.stdout.readline()
@@ -140,6 +140,25 @@ class Converter:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+def has_answered(process: subprocess.Popen[bytes]) -> bool:
+    """Wait for an answer; on a busy machine as long as the process has not used its time."""
+    start, used = time.monotonic(), processor_time(process.pid)
+    while not select.select([process.stdout], [], [], 1.0)[0]:
+        waited, worked = time.monotonic() - start, processor_time(process.pid) - used
+        if waited > LONGEST and (worked > LONGEST or waited > 4 * LONGEST):
+            return False
+    return True
+
+
+def processor_time(pid: int) -> float:
+    """Return the processor time that a process has used, in seconds (Linux)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def digest(path: Path) -> str:

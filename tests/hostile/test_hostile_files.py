@@ -54,6 +54,7 @@ def assert_allowed(found: list[Outcome]) -> None:
     assert {outcome.outcome for outcome in found} == {"converted", "refused"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("plans", "count"), [(structural_plans, 120), (byte_plans, 60)], ids=["structure", "bytes"])
 def test_damaged_files_convert_right_or_are_refused(
     plans: Callable[[], st.SearchStrategy[Plan]], count: int, converter: Converter

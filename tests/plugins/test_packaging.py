@@ -71,4 +71,6 @@ def test_version_comes_from_the_tag_where_there_is_one(history: str, tmp_path: P
         run("git", "tag", "v3.1.4", cwd=copy)
     build = [sys.executable, "-m", "hatchling", "version"]
     version = run(*build, cwd=copy, PYTHONPATH=str(build_backend)).strip()
-    assert re.fullmatch({"tag": r"3\.1\.4", "no tag": r"0\.1\.dev1", "none": r"0\.2\.0\.dev0"}[history], version)
+    assert re.fullmatch({"tag": r"3\.1\.4", "no tag": r"0\.2\.0\.dev1", "none": r"0\.2\.0\.dev0"}[history], version), (
+        version
+    )
