@@ -116,7 +116,7 @@ def test_a_file_without_a_rate_needs_one(opened, copy_of):
     with h5py.File(path, "r+") as file:
         del file["params/data/fr"]
     interface = opened(path)
-    with pytest.raises(ValueError, match=r"sim2p_minimal.hdf5 has no imaging rate.*sampling_frequency"):
+    with pytest.raises(ValueError, match=r"sim2p_minimal.hdf5, at .*no imaging rate.*sampling_frequency"):
         interface.check_sampling()
     assert interface.sampling_frequency is None
     given = opened(path, sampling_frequency=7.5)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pynwb import NWBFile
 
 from ._compat.neuroconv import uses_dict_metadata
+from .caiman_file import CaimanFileError
 from .conversion.notices import warn_of_file, warn_of_lists, warn_of_movies
 from .conversion.planning import ending_of, plan_of, sampling_frequency_of
 from .conversion.representation import as_html, summary
@@ -147,18 +148,19 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
 
         Raises
         ------
-        ValueError
+        CaimanFileError
             If the file has traces, but no rate, and neither a rate nor times were given.
         """
         extractor = self.segmentation_extractor
         if not extractor.frames or (has_times and extractor.has_time_vector()):
             return
         if extractor.get_sampling_frequency() is None:
-            message = (
-                f"{extractor.file_path} has no imaging rate (params/data/fr). Give sampling_frequency, in frames per "
-                "second, or timestamps_path to the interface."
+            raise CaimanFileError(
+                extractor.file_path,
+                "there is no imaging rate",
+                place="params/data/fr",
+                remedy="Give sampling_frequency, in frames per second, or timestamps_path to the interface",
             )
-            raise ValueError(message)
 
     # Schemas and metadata
 
