@@ -259,6 +259,49 @@ def test_nulls_may_stay(info) -> None:
     nwbfile.read_io.close()
 
 
+def plane_in(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The entry of the imaging plane; dictionaries have one when the front end adds it."""
+    if SPEAKS_LISTS:
+        plane: dict[str, Any] = metadata["Ophys"]["ImagingPlane"][0]
+        return plane
+    return metadata["Ophys"]["ImagingPlanes"].setdefault("caiman_segmentation", {})
+
+
+@pytest.mark.parametrize("restore_nan", [True, False])
+def test_the_text_that_tables_send_for_lists_of_numbers_is_accepted(info, restore_nan) -> None:
+    """A cell of a table splits what was typed at its commas, and leaves it text."""
+    plane = plane_in(info["metadata"])
+    plane.update(grid_spacing=["1.1e-6", " 1.3e-6"], origin_coords=["0", " -1.5", "2e-4"])
+    convert({**info, "restore_nan": restore_nan, "stub_test": True})
+    nwbfile = read(info)
+    written = nwbfile.imaging_planes["ImagingPlane"]
+    assert list(written.grid_spacing) == [1.1e-6, 1.3e-6]
+    assert list(written.origin_coords) == [0.0, -1.5, 2e-4]
+    nwbfile.read_io.close()
+
+
+def test_emptied_numbers_are_unknown(info) -> None:
+    """An emptied field is null in JSON, which the back end makes NaN where the schema has a number."""
+    plane = plane_in(info["metadata"])
+    plane.update(excitation_lambda=None, imaging_rate=None)
+    plane["optical_channel"] = [{"name": "Green", "description": "Emission.", "emission_lambda": None}]
+    convert({**info, "stub_test": True})
+    nwbfile = read(info)
+    written = nwbfile.imaging_planes["ImagingPlane"]
+    assert written.imaging_rate == RATE
+    assert math.isnan(written.excitation_lambda)
+    assert math.isnan(written.optical_channel[0].emission_lambda)
+    nwbfile.read_io.close()
+
+
+def test_text_that_is_no_number_is_refused_with_its_place(info) -> None:
+    metadata = deepcopy(info["metadata"])
+    plane_in(metadata)["grid_spacing"] = ["1.1 µm", "2"]
+    with pytest.raises(Exception, match=r"1\.1 µm") as caught:
+        convert({**info, "metadata": metadata, "stub_test": True})
+    assert "grid_spacing" in str(caught.value)
+
+
 def test_times_are_shown_and_aligned_to_a_start(info) -> None:
     info["alignment"] = {NAME: ("start", 12.5)}
     converter = converter_of(info)
