@@ -518,7 +518,12 @@ def test_documentation_lists_the_options():
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == current
 
 
-PARTS = ["What only you know of the imaging plane", "Names and descriptions of tables and traces", "Options"]
+PARTS = [
+    "What only you know of the imaging plane",
+    "Imaging rate and timestamps",
+    "Names and descriptions of tables and traces",
+    "Options",
+]
 
 
 def test_documented_parts_do_what_is_said(tmp_path: Path):
@@ -536,7 +541,7 @@ def test_documented_parts_do_what_is_said(tmp_path: Path):
         assert plane.imaging_rate == reference["fr"]
         assert plane.device.description == "Two-photon microscope with a resonant scanner."
         (table,) = tables(nwbfile).values()
-        assert table.description == "Cells of layer 2/3, found by CaImAn and looked through by hand."
+        assert table.description == "Cells of layer 2/3, found by CaImAn and curated by hand."
         assert "image_mask" in table.colnames
         np.testing.assert_array_equal(table.id[:], accepted)
         series = all_series(nwbfile)
@@ -545,6 +550,17 @@ def test_documented_parts_do_what_is_said(tmp_path: Path):
         np.testing.assert_array_equal(
             series["Fluorescence"].data[:], reference.traces["RoiResponseSeries"][:20, accepted]
         )
+
+
+def test_the_documented_rate_is_that_of_the_plane_and_of_the_series(tmp_path: Path):
+    specification: dict[str, Any] = yaml.safe_load(documented("A whole specification"))
+    specification = merged(specification, yaml.safe_load(documented("Imaging rate and timestamps")))
+    path = tmp_path / "spec.yml"
+    path.write_text(yaml.safe_dump(specification))
+    neuroconv(path, DATA, tmp_path / "output")
+    with nwb_file(tmp_path / "output" / "mouse1_day1.nwb") as nwbfile:
+        assert nwbfile.imaging_planes["ImagingPlane"].imaging_rate == 15.2
+        assert {series.rate for series in all_series(nwbfile).values()} == {15.2}
 
 
 # Helpers

@@ -82,7 +82,7 @@ def test_a_specification_can_give_the_rate(tmp_path):
                 "metadata": {"NWBFile": {"session_description": "A session."}},
                 "sessions": [
                     {
-                        "nwbfile_name": "session",
+                        "nwbfile_name": "mouse1_day1",
                         "source_data": {"Segmentation": {"file_path": FILE.name, "sampling_frequency": 10.0}},
                     }
                 ],
@@ -94,7 +94,7 @@ def test_a_specification_can_give_the_rate(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run_conversion_from_yaml(path, data_folder_path=FILE.parent, output_folder_path=tmp_path)
-    with h5py.File(tmp_path / "session.nwb") as file:
+    with h5py.File(tmp_path / "mouse1_day1.nwb") as file:
         series = file["processing/ophys/Fluorescence"]
         assert {series[name]["starting_time"].attrs["rate"] for name in series} == {10.0}
         assert file["general/optophysiology/ImagingPlane/imaging_rate"][()] == 10.0
