@@ -82,9 +82,10 @@ def look_at(results: CaimanResults) -> None:
     if results.discarded is not None:
         look_at_components(results.discarded, results.discarded.num_frames)
         assert results.discarded.count > 0
-    for image in results.images.values():
-        assert image.shape == results.frame_shape
-        assert image.dtype.kind in "fiub"
+    for name, image in results.images.items():
+        assert image.ndim == len(results.frame_shape)
+        assert image.shape == results.frame_shape or name in {"noise", "baseline", "correlation", "peak_to_noise"}
+        assert image.dtype.kind in "fiu"
     if results.background_footprints is not None:
         look_at_footprints(results.background_footprints)
     if results.background_trace is not None:
@@ -92,6 +93,11 @@ def look_at(results: CaimanResults) -> None:
     if results.ring_model is not None:
         assert results.ring_model.format == "csr"
     assert results.shifts is None or results.shifts.ndim == 2
+    assert results._repr_html_().startswith("<table>")
+    assert results.summary().components.count == results.components.count
+    assert all(omission.field and omission.reason for omission in results.omissions)
+    assert all(isinstance(warning, str) for warning in results.warnings)
+    assert set(results.settings) <= set(results._file) | {"mmap_file"}
     assert results.frame_added is None or results.frame_added.shape == (results.components.count,)
 
 
@@ -117,7 +123,7 @@ def look_at_footprints(footprints: Any) -> None:
     table = footprints.pixels()
     assert len(table.ends) == len(footprints)
     assert all(len(axis) == len(table.weights) for axis in table.coordinates)
-    assert np.all(np.isfinite(table.weights))
+    assert np.all(table.weights != 0)
     assert footprints.centroids().shape == (len(footprints), len(footprints.frame_shape))
     assert footprints.images().shape == (*footprints.frame_shape, len(footprints))
     assert footprints.total().shape == footprints.frame_shape

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from caiman_interface.caiman_file import CaimanFileError, CaimanResults
+from caiman_interface.caiman_file import CaimanResults, Omission
 
 COUNT = 4
 EVERYTHING = [0, 1, 2, 3]
@@ -100,31 +100,84 @@ def test_components_set_aside_are_rejected(caiman_files: dict[str, Path]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "found"),
+    ("values", "expected"),
     [
-        ("idx_components", np.array([0, 4]), "numbers from 0 to 4"),
-        ("idx_components", np.array([-1, 2]), "numbers from -1 to 2"),
-        ("idx_components", np.array([2**63 + 5], dtype=np.uint64), "numbers from 9223372036854775813"),
-        ("idx_components", np.array([0.5]), "type float64"),
-        ("idx_components", np.array([True, False, True, True]), "type bool"),
-        ("idx_components", np.array([[0, 1]]), r"shape \(1, 2\)"),
-        ("idx_components", 3, r"shape \(\) and type int64"),
-        ("idx_components_bad", np.array([b"1"]), "type |S1"),
-        ("idx_components_bad", {"0": 1}, "a group of 0"),
+        (np.array([0.0, 2.0]), [0, 2]),
+        (np.array([0, 2], dtype=np.uint8), [0, 2]),
+        (np.array([True, False, True, False]), [0, 2]),
     ],
 )
-def test_lists_that_are_no_positions_are_refused(
-    write_caiman_file: Callable[..., Path], name: str, values: Any, found: str
+@pytest.mark.parametrize("name", ["idx_components", "idx_components_bad"])
+def test_positions_of_any_type(
+    write_caiman_file: Callable[..., Path], name: str, values: Any, expected: list[int]
 ) -> None:
     path = write_caiman_file({"A": FOOTPRINTS, name: values}, dims=(2, 3))
-    with pytest.raises(CaimanFileError, match=found) as caught:
-        CaimanResults.open(path)
-    assert caught.value.place == f"estimates/{name}"
-    assert caught.value.expected == "whole numbers from 0 to 3"
-    assert caught.value.remedy == "Evaluate the components again in CaImAn"
+    with CaimanResults(path) as results:
+        acceptance = results.components.acceptance
+        assert not any(name in omission.field for omission in results.omissions if "missing" not in omission.reason)
+    found = acceptance.accepted if name == "idx_components" else acceptance.rejected
+    assert found.tolist() == expected
+    assert len(acceptance.accepted) + len(acceptance.rejected) == COUNT
 
 
-def test_a_component_in_both_lists_is_refused(write_caiman_file: Callable[..., Path]) -> None:
-    path = write_caiman_file(estimates([0, 2], [1, 2, 3]), dims=(2, 3))
-    with pytest.raises(CaimanFileError, match="component 2 also in idx_components_bad"):
-        CaimanResults.open(path)
+@pytest.mark.parametrize(
+    ("name", "values", "reason"),
+    [
+        ("idx_components", np.array([0.5]), "contains numbers that are not whole"),
+        ("idx_components", np.array([np.nan]), "contains numbers that are not whole"),
+        ("idx_components", np.array([[0, 1]]), "is a dataset of shape (1, 2) and type int64, not a list of components"),
+        ("idx_components", 3, "is a dataset of shape () and type int64, not a list of components"),
+        ("idx_components_bad", np.array([b"1"]), "is a dataset of shape (1,) and type |S1, not a list of components"),
+        ("idx_components_bad", {"0": 1}, "is a group of 0, not a list of components"),
+    ],
+)
+def test_a_list_that_is_not_positions_is_left_out(
+    write_caiman_file: Callable[..., Path], name: str, values: Any, reason: str
+) -> None:
+    """The other list decides, since CaImAn makes the two complementary."""
+    content = estimates([0, 2], [1, 3], **METRICS)
+    with CaimanResults(write_caiman_file({**content, name: values}, dims=(2, 3))) as results:
+        assert Omission(f"estimates/{name}", reason) in results.omissions
+        assert results.components.acceptance.accepted.tolist() == [0, 2]
+        assert results.components.acceptance.rejected.tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "rejected", "others", "reason"),
+    [
+        ([0, 4], [1, 2], METRICS, "numbers components from 0 to 4, the file has 4 (0 to 3)"),
+        ([-1, 2], [1, 3], METRICS, "numbers components from -1 to 2, the file has 4 (0 to 3)"),
+        ([0, 2], [1, 2, 3], METRICS, "contradicts the other list: component 2 is in both"),
+        (
+            [0, 2],
+            None,
+            {"SNR_comp": np.ones(6)},
+            "is from before the components were edited: the metrics do not cover the 4 in the file",
+        ),
+    ],
+)
+def test_lists_of_other_components_are_left_out(
+    write_caiman_file: Callable[..., Path], accepted: Any, rejected: Any, others: dict[str, Any], reason: str
+) -> None:
+    with CaimanResults(write_caiman_file(estimates(accepted, rejected, **others), dims=(2, 3))) as results:
+        assert results.components.acceptance.verdict == "not evaluated"
+        assert not results.components.acceptance.is_evaluated
+        assert results.components.acceptance.mask(COUNT).all()
+        omitted = {omission.field: omission.reason for omission in results.omissions}
+    assert omitted["estimates/idx_components"] == reason
+    if rejected is not None:
+        assert omitted["estimates/idx_components_bad"] == reason
+
+
+def test_a_mask_of_other_components_is_left_out(write_caiman_file: Callable[..., Path]) -> None:
+    content = {"A": FOOTPRINTS, "idx_components": np.ones(5, dtype=bool)}
+    with CaimanResults(write_caiman_file(content, dims=(2, 3))) as results:
+        assert results.components.acceptance.verdict == "not evaluated"
+        assert Omission("estimates/idx_components", "covers 5 components, the file has 4") in results.omissions
+
+
+def test_manual_merge_keeps_the_lists_up_to_date(write_caiman_file: Callable[..., Path]) -> None:
+    content = estimates([0, 2], [1, 3], SNR_comp=np.ones(6), r_values=np.ones(6))
+    with CaimanResults(write_caiman_file(content, dims=(2, 3))) as results:
+        assert results.components.acceptance.accepted.tolist() == [0, 2]
+        assert results.components.metrics == {}

@@ -185,20 +185,19 @@ def test_selections_read_the_file_once(caiman_files: dict[str, Path], monkeypatc
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dense", [False, True])
-def test_weights_that_are_not_finite_are_refused(
+def test_weights_that_are_not_finite_are_kept_and_named(
     write_caiman_file: Callable[..., Path], value: float, *, dense: bool
 ) -> None:
     drawing = Drawing((3, 5), [[(0, 1.0), (7, value)], [(3, value)]])
     sparse_parts = drawing.stored("<f8", "i4")
     matrix = np.array([image.ravel(order="F") for image in drawing.images()]).T
     path = write_caiman_file({"A": matrix if dense else sparse_parts, "b": matrix}, dims=(3, 5))
-    with CaimanResults.open(path) as results:
-        for footprints, place in (
-            (results.components.footprints, "estimates/A"),
-            (results.background_footprints, "estimates/b"),
-        ):
+    with CaimanResults(path) as results:
+        for footprints in (results.components.footprints, results.background_footprints):
             assert footprints is not None
-            for look in (footprints.pixels, footprints.images, footprints.centroids, footprints.total):
-                with pytest.raises(CaimanFileError, match="2 NaN or infinite weights") as caught:
-                    look()
-                assert caught.value.place == place
+            assert footprints.not_finite == 2
+            np.testing.assert_array_equal(footprints.pixels().weights, [1.0, value, value])
+            np.testing.assert_array_equal(footprints.matrix.toarray(), matrix)
+        of_a, of_b = (warning for warning in results.warnings if "NaN or infinity" in warning)
+        assert of_a.startswith("estimates/A contains 2 weights of NaN or infinity, which are kept")
+        assert of_b.startswith("estimates/b contains 2 weights of NaN or infinity: one component that failed in OnACID")

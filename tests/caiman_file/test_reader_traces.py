@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caiman_interface.caiman_file import CaimanFileError, CaimanResults, Trace
-from caiman_interface.caiman_file.traces import DatasetRows, FileBytes, SumRows
+from caiman_interface.caiman_file.rows import DatasetRows, FileBytes, SumRows
 
 ROIS, FRAMES = 7, 1500  # rows of 12,000 bytes, so that pages and gaps between them matter
 
@@ -46,8 +46,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sour
         for name, layout in LAYOUTS.items():
             dtype = layout.get("dtype", "<f8")
             file.create_dataset(name, data=values.astype(dtype), **layout)
-    file_bytes = FileBytes(path)
     with h5py.File(path) as file:
+        file_bytes = FileBytes(path, file)
         rows = {name: DatasetRows(file[name], path, file_bytes) for name in LAYOUTS}
         stored = {name: file[name][()] for name in LAYOUTS}
         found = {name: Source(Trace(rows[name]), stored[name].T) for name in LAYOUTS}
@@ -56,7 +56,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sour
             total = (stored[first] + stored[second]).T
             found[f"{first} + {second}"] = Source(Trace(SumRows(rows[first], rows[second])), total)
         yield found
-    file_bytes.close()
+        file_bytes.close()
 
 
 def axis_keys(length: int) -> st.SearchStrategy[Any]:
@@ -231,15 +231,18 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     return counted
 
 
-def test_opening_reads_neither_traces_nor_footprints(caiman_file: Path, reads: Reads) -> None:
+def test_opening_reads_neither_traces_nor_weights(caiman_file: Path, reads: Reads) -> None:
     with CaimanResults.open(caiman_file) as results:
         assert results.components.traces
         assert results.components.acceptance
         assert results.num_frames
+        assert results.components.traces
         assert len(results.components.footprints) == results.components.count
         assert results.background_trace is None or results.background_trace.shape[0] == results.num_frames
     read_of_estimates = {name.removeprefix("/estimates/") for name in reads.datasets if "/estimates/" in name}
-    shapes_and_lists = {"A/shape", "b/shape", "dims", "idx_components", "idx_components_bad"}
+    shapes_and_lists = {"dims", "idx_components", "idx_components_bad"}
+    parts = {f"{matrix}/{part}" for matrix in ("A", "b") for part in ("shape", "indices", "indptr")}
+    discarded = {f"discarded_components/A{part}" for part in ("", "/shape")}
     metrics = {"SNR_comp", "r_values", "cnn_preds"}  # tell whether components were selected
     with h5py.File(caiman_file) as file:
         texts = {
@@ -247,7 +250,7 @@ def test_opening_reads_neither_traces_nor_footprints(caiman_file: Path, reads: R
             for name, node in file["estimates"].items()
             if isinstance(node, h5py.Dataset) and node.dtype.kind == "O" and node.ndim == 0
         }
-    assert read_of_estimates <= {*shapes_and_lists, *metrics, *texts, "discarded_components/A/shape"}
+    assert read_of_estimates <= {*shapes_and_lists, *parts, *metrics, *texts, *discarded}
     assert reads.direct == []
 
 
@@ -257,12 +260,13 @@ def test_a_slice_reads_its_own_bytes(caiman_file: Path, reads: Reads) -> None:
     sizes = {"raw": [stored["C"], stored["YrA"]], "denoised": [stored["C"]]}  # raw is the sum of two
     sizes |= {"deconvolved": [stored["S"]], "dff": [stored["F_dff"]]}
     with CaimanResults.open(caiman_file) as results:
+        assert results.components.traces
         reads.datasets.clear()
         for name, trace in results.components.traces.items():
             if not trace.shape[1]:
                 continue
             reads.direct.clear()
-            frames, rois = slice(100, 130), [trace.shape[1] - 1]
+            frames, rois = slice(60, 90), [trace.shape[1] - 1]
             assert trace[frames, rois].shape == (30, 1)
             assert reads.direct == [30 * size for size in sizes[name]]
             reads.direct.clear()
@@ -293,8 +297,8 @@ def test_rows_are_read_whole_where_little_is_left_out(
     at_a_time: float,
     calls: int,
 ) -> None:
-    """One step a row takes longer than to read up to a page of each in vain."""
-    monkeypatch.setattr("caiman_interface.caiman_file.traces._SCRATCH_BYTES", int(at_a_time))
+    """One step per row takes longer than to read up to an unused page of each."""
+    monkeypatch.setattr("caiman_interface.caiman_file.rows._SCRATCH_BYTES", int(at_a_time))
     traces = np.random.default_rng(1).random((ROIS, 600))
     with CaimanResults.open(write_caiman_file({"A": np.eye(8, ROIS), "C": traces}, dims=(2, 4))) as results:
         trace = results.components.traces["denoised"]

@@ -439,9 +439,9 @@ def test_no_name_of_a_person_is_published(
     ("stored", "published"),
     [
         (b"/data/lab/sessions/movie/sim2p.t", "sim2p.t"),  # the beginning of ".tif"
-        (b"/data/experiments/2019/jane.doe/", "(cut off by CaImAn before release 1.8)"),
-        (b"/data/experiments/2019/07/jane.d", "(cut off by CaImAn before release 1.8)"),
-        (b"/data/experiments/2019/07/jane_d", "(cut off by CaImAn before release 1.8)"),
+        (b"/data/experiments/2019/jane.doe/", "(cut off by CaImAn)"),
+        (b"/data/experiments/2019/07/jane.d", "(cut off by CaImAn)"),
+        (b"/data/experiments/2019/07/jane_d", "(cut off by CaImAn)"),
     ],
 )
 def test_a_name_that_was_cut_off_is_no_name_of_a_folder(

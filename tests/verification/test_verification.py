@@ -448,7 +448,7 @@ def test_wrong_files_are_refused(caiman_files: dict[str, Path], converted: Nwb, 
             verify(caiman, wrong)
     with pytest.raises(FileNotFoundError, match=r"absent\.nwb"):
         verify(caiman, tmp_path / "absent.nwb")
-    with pytest.raises(CaimanFileError, match="this is an NWB file already"):
+    with pytest.raises(CaimanFileError, match="this is already an NWB file"):
         verify(nwb, nwb)
 
 

@@ -1,24 +1,30 @@
-"""The components of one analysis: what the group ``estimates`` says of each of them."""
+"""The components of one analysis: what the group ``estimates`` contains for each of them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Literal
+from functools import cached_property, partial
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import FileGroup, describe, numbers, read
+from .acceptance import HAND_PICKED, Acceptance, Verdict, read_acceptance, read_hand_picked
+from .edits import Edits, have_same_order
+from .encoding import Node, check_is_stored, describe, is_numeric
 from .errors import CaimanFileError
+from .fields import Fields
 from .footprints import Footprints
+from .groups import FileGroup
 from .matrices import StoredMatrix
-from .traces import DatasetRows, FileBytes, SumRows, Trace
+from .named import NamedItems
+from .omissions import UnusableFieldError
+from .online import OnlineAnalysis
+from .rows import DatasetRows, FileBytes, LastColumns, Rows, SumRows
+from .traces import Trace
 
-Verdict = Literal["evaluated", "selected", "not evaluated"]
+__all__ = ["DFF_TRACES", "FITS", "HAND_PICKED", "METRICS", "STORED_TRACES", "Acceptance", "Components", "Verdict"]
 
 # CaImAn's name of each quality metric.
 METRICS = {"snr": "SNR_comp", "r_values": "r_values", "cnn_preds": "cnn_preds", "eccentricity": "ecc"}
@@ -38,56 +44,40 @@ STORED_TRACES = {"dff": "F_dff", "denoised": "C", "deconvolved": "S"}
 # CaImAn's name of each trace of its deconvolution of dF/F.
 DFF_TRACES = {"dff_denoised": "F_dff_dec", "dff_deconvolved": "S_dff"}
 
-# CaImAn's name of each list of components that a person chose in its viewer.
-HAND_PICKED = {"manually_accepted": "accepted_list", "manually_rejected": "rejected_list"}
-
-# The fits that are a row of values a component rather than one value.
+# The fits with a row of values per component rather than one value.
 _ROWS_OF_VALUES = {"g"}
 
 
 @dataclass(frozen=True)
-class Acceptance:
-    """Which components CaImAn's evaluation accepted.
+class AnalysisContext:
+    """What the components of a file have in common.
 
     Attributes
     ----------
-    verdict : {"evaluated", "selected", "not evaluated"}
-        "evaluated": the index lists stand in the file. "selected": ``select_components`` kept the accepted
-        components and removed the others, so that all that remain were accepted, and none of those that it set
-        aside. "not evaluated": CaImAn judged none.
-    accepted, rejected : array of int
-        Positions of the components, rising. Without evaluation all count as accepted.
+    frame_shape : tuple of int
+        (rows, columns[, planes]).
+    num_frames : int or None
+        Number of frames; None where the file has no trace.
+    file_bytes : FileBytes or None
+        The same file, for reading traces in parallel.
+    online : OnlineAnalysis or None
+        The state of an online analysis.
+    order : int or None
+        Order of the autoregressive model (``p``).
+    uses_eccentricity : bool
+        Whether the evaluation computes the eccentricity (``use_ecc``).
     """
 
-    verdict: Verdict
-    accepted: NDArray[np.intp]
-    rejected: NDArray[np.intp]
-
-    @property
-    def is_evaluated(self) -> bool:
-        """Whether CaImAn judged the components (also where only the accepted ones were kept)."""
-        return self.verdict != "not evaluated"
-
-    def mask(self, count: int) -> NDArray[np.bool_]:
-        """Return one bool for each of `count` components: whether it counts as accepted."""
-        mask = np.zeros(count, dtype=bool)
-        mask[self.accepted] = True
-        return mask
+    frame_shape: tuple[int, ...]
+    num_frames: int | None
+    file_bytes: FileBytes | None
+    online: OnlineAnalysis | None
+    order: int | None
+    uses_eccentricity: bool
 
 
 class Components:
     """The components in a group of CaImAn's estimates, read when first used.
-
-    Parameters
-    ----------
-    estimates : FileGroup
-        ``estimates``, or ``estimates/discarded_components``.
-    frame_shape : tuple of int
-        (rows, columns[, planes]).
-    file_bytes : FileBytes or None
-        The same file, for reading traces in parallel.
-    set_aside : bool
-        Whether these are the components that ``select_components`` removed.
 
     Attributes
     ----------
@@ -97,267 +87,261 @@ class Components:
         Their spatial footprints.
     frame_shape : tuple of int
         (rows, columns[, planes]).
-
-    Raises
-    ------
-    CaimanFileError
-        If there are no footprints, or they do not fit the frame.
+    num_frames : int or None
+        Number of frames; None where there is no trace.
     """
 
     def __init__(
-        self,
-        estimates: FileGroup,
-        *,
-        frame_shape: tuple[int, ...],
-        file_bytes: FileBytes | None,
-        set_aside: bool = False,
+        self, fields: Fields, stored: StoredMatrix, context: AnalysisContext, *, is_discarded: bool = False
     ) -> None:
-        self._estimates = estimates
-        self._file_bytes = file_bytes
-        self._set_aside = set_aside
-        self.frame_shape = frame_shape
-        self.footprints = Footprints(stored_footprints(estimates), frame_shape)
+        self._fields = fields
+        self._context = context
+        self._is_discarded = is_discarded
+        self.frame_shape = context.frame_shape
+        self.num_frames = context.num_frames
+        self.footprints = Footprints(stored, context.frame_shape)
         self.count = len(self.footprints)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(count={self.count}, frame_shape={self.frame_shape})"
 
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
+
     @cached_property
-    def traces(self) -> dict[str, Trace]:
-        """Every trace of the components that stands in the file: ``raw``, ``dff``, ``denoised``, ``deconvolved``.
+    def traces(self) -> NamedItems[Trace]:
+        """The traces of the components in the file: ``raw``, ``dff``, ``denoised``, ``deconvolved``.
 
-        ``raw`` is the fluorescence ``C + YrA``; where YrA is absent and R is there, R serves. CaImAn's
-        ``manual_merge`` leaves F_dff as it was: where it covers other components it is stale, and left out.
-
-        Raises
-        ------
-        CaimanFileError
-            If a trace does not fit the footprints, or another trace.
+        Each is lazy, of shape (frames, components). ``raw`` is the fluorescence ``C + YrA``; where YrA is absent and R
+        is not, R is used. A trace that covers other components or frames is left out.
         """
         rows = {name: self._rows(stored) for name, stored in STORED_TRACES.items()}
-        residual = self._rows("YrA")
-        residual = self._rows("R") if residual is None else residual
-        self._check_frames({**rows, "residual": residual})
-        denoised = rows["denoised"]
+        denoised, residual = rows["denoised"], self._rows(self._residual_name)
         raw = None if denoised is None or residual is None else SumRows(denoised, residual)
-        return {name: Trace(found) for name, found in {"raw": raw, **rows}.items() if found is not None}
+        if residual is not None and raw is None:
+            self._fields.omit(self._residual_name, "is added to C, which is left out or absent")
+        found = {"raw": raw, **rows}
+        return NamedItems({name: Trace(one) for name, one in found.items() if one is not None}, kind="traces")
 
     @cached_property
     def residual(self) -> Trace | None:
         """The residual YrA (R where YrA is absent), lazy, of shape (frames, components); None where there is none."""
-        rows = self._rows("YrA")
-        rows = self._rows("R") if rows is None else rows
+        rows = self._rows(self._residual_name)
         return None if rows is None else Trace(rows)
 
     @cached_property
-    def dff_deconvolution(self) -> dict[str, Trace]:
-        """What ``deconvolve(dff_flag=True)`` made of F_dff: ``dff_denoised`` (F_dff_dec), ``dff_deconvolved`` (S_dff).
+    def dff_deconvolution(self) -> NamedItems[Trace]:
+        """The results of ``deconvolve(dff_flag=True)``: ``dff_denoised`` (F_dff_dec), ``dff_deconvolved`` (S_dff).
 
-        ``select_components`` leaves them as they were: those that cover other components are stale, and left out.
+        ``select_components`` does not update them: those that cover other components, or may be in another order, are
+        left out.
         """
-        found = {name: self._estimates.array(stored, ndim=2) for name, stored in DFF_TRACES.items()}
-        return {
-            name: Trace(DatasetRows(dataset, self._estimates.file_path, self._file_bytes))
-            for name, dataset in found.items()
-            if dataset is not None and self.count and dataset.shape == (self.count, self.num_frames)
-        }
-
-    @cached_property
-    def hand_picked(self) -> dict[str, NDArray[np.bool_]]:
-        """Whether a person chose each component in CaImAn's viewer: ``manually_accepted``, ``manually_rejected``.
-
-        Absent where nobody did, and after ``select_components``, to which the lists are not fitted.
-        """
-        if self.acceptance.verdict == "selected":
-            return {}
-        nodes = {name: self._estimates.array(stored, ndim=1) for name, stored in HAND_PICKED.items()}
-        lists = {
-            name: np.asarray(read(node, self._estimates.file_path))
-            for name, node in nodes.items()
-            if node is not None and node.size
-        }
-        return {
-            name: np.isin(np.arange(self.count), chosen)
-            for name, chosen in lists.items()
-            if chosen.min() >= 0 and chosen.max() < self.count
-        }
-
-    @cached_property
-    def num_frames(self) -> int | None:
-        """Number of frames, or None where no trace stands in the file."""
-        return next((trace.shape[0] for trace in self.traces.values()), None)
+        found = {name: self._rows(stored) for name, stored in DFF_TRACES.items()} if self.count else {}
+        reason = self._reason_for_order
+        if reason is not None and not (
+            self._edits.are_restored is False and self._follow_dff(found.get("dff_denoised"))
+        ):
+            for name, stored in DFF_TRACES.items():
+                if found.get(name) is not None:
+                    self._fields.omit(stored, reason)
+            found = {}
+        return NamedItems(
+            {name: Trace(rows) for name, rows in found.items() if rows is not None}, kind="traces of dF/F"
+        )
 
     @cached_property
     def acceptance(self) -> Acceptance:
-        """Which components were accepted: exactly what ``idx_components`` and ``idx_components_bad`` say.
-
-        Raises
-        ------
-        CaimanFileError
-            If the lists are no positions of components, or a component is in both.
-        """
+        """Which components were accepted, as in ``idx_components`` and ``idx_components_bad``."""
         everything = np.arange(self.count)
-        nothing = everything[:0]
-        if self._set_aside:
-            return Acceptance("selected", nothing, everything)
-        accepted = self._indices("idx_components")
-        rejected = self._indices("idx_components_bad")
-        if accepted is None:
-            if rejected is None:
-                return Acceptance("selected" if self._were_selected() else "not evaluated", everything, nothing)
-            accepted = np.setdiff1d(everything, rejected)
-        elif rejected is None:
-            rejected = np.setdiff1d(everything, accepted)
-        elif self.count and not len(accepted) and not len(rejected):  # two empty lists judge nothing
-            return Acceptance("not evaluated", everything, nothing)
-        both = np.intersect1d(accepted, rejected)
-        if len(both):
-            raise self._estimates.error(
-                "a component is both accepted and rejected",
-                "idx_components",
-                found=f"component {both[0]} also in idx_components_bad",
-                expected="each component in one of the two lists",
-                remedy="Evaluate the components again in CaImAn",
-            )
-        return Acceptance("evaluated", accepted, rejected)
+        if self._is_discarded:
+            return Acceptance("selected", everything[:0], everything)
+        return read_acceptance(self._fields, self.count, were_selected=self._were_selected())
 
     @cached_property
-    def metrics(self) -> dict[str, NDArray[Any]]:
+    def hand_picked(self) -> NamedItems[NDArray[np.bool_]]:
+        """Whether the user chose each component in CaImAn's viewer: ``manually_accepted``, ``manually_rejected``.
+
+        Absent where nobody did, and after edits that changed the numbers of the components.
+        """
+        if self._is_discarded:
+            return NamedItems({}, kind="manual lists")
+        stale = self._edits.reason_for_lists(is_online=self._is_online, is_selected=self._is_selected)
+        return NamedItems(read_hand_picked(self._fields, self.count, stale=stale), kind="manual lists")
+
+    @cached_property
+    def metrics(self) -> NamedItems[NDArray[Any]]:
         """The quality metrics that CaImAn computed: ``snr``, ``r_values``, ``cnn_preds``, ``eccentricity``.
 
-        Each of shape (components,). Values that cover other components than those in the file are stale (CaImAn's
-        ``manual_merge`` leaves those of before), and left out.
-
-        Raises
-        ------
-        CaimanFileError
-            If a value is no number.
+        Each has shape (components,). Values that cover other components, or may be in another order, are left out.
         """
-        return self._columns(METRICS)
+        found = {name: values for name in METRICS if (values := self._metric(name)) is not None}
+        return NamedItems(found, kind="metrics")
 
     @cached_property
-    def fits(self) -> dict[str, NDArray[Any]]:
-        """What the deconvolution fitted to each component, in the file's units.
+    def fits(self) -> NamedItems[NDArray[Any]]:
+        """The results of the deconvolution of each component, in the file's units.
 
         ``baseline``, ``initial_calcium``, ``noise_std`` and ``regularization`` have shape (components,),
         ``ar_coefficients`` (components, p). Values that cover other components than those in the file (OnACID
-        keeps those of its first batch) are stale, and left out.
-
-        Raises
-        ------
-        CaimanFileError
-            If a value is no number.
+        keeps those of its first batch) and initial values are left out.
         """
-        return self._columns(FITS)
+        found = {name: values for name in FITS if (values := self._fit(name)) is not None}
+        return NamedItems(found, kind="fits")
+
+    def read_all_fields(self) -> None:
+        """Read every field but the values of traces, so that all omissions are known."""
+        self._rows("R")  # equal to YrA, and used in its place only
+        _ = self.traces, self.dff_deconvolution, self.metrics, self.fits, self.acceptance, self.hand_picked
+
+    @property
+    def order_is_unreliable(self) -> str | None:
+        """Why arrays that CaImAn's edits leave behind may be in another order; None where they are not."""
+        return self._reason_for_order
+
+    @property
+    def _residual_name(self) -> str:
+        return "YrA" if self._fields.is_present("YrA", ndim=2) else "R"
+
+    @cached_property
+    def _edits(self) -> Edits:
+        return Edits.read(self._fields, self.count)
+
+    @property
+    def _is_online(self) -> bool:
+        return self._context.online is not None
+
+    @property
+    def _is_selected(self) -> bool:
+        return not self._is_discarded and self.acceptance.verdict == "selected"
+
+    @property
+    def _reason_for_order(self) -> str | None:
+        if self._is_discarded:
+            return None
+        return self._edits.reason_for_order(is_online=self._is_online, is_selected=self._is_selected)
 
     def _were_selected(self) -> bool:
-        """Tell why there are no lists of an evaluation.
+        """Return whether ``select_components`` explains the absence of the lists of an evaluation.
 
-        ``select_components`` clears them, and sets the removed components aside unless told not to; then their
-        metrics alone tell that there was an evaluation. ``restore_discarded_components`` puts those set aside back
-        without their verdicts, and leaves a group without footprints.
+        It clears them, and keeps the removed components unless told not to; then only their metrics show that there
+        was an evaluation. ``restore_discarded_components`` puts components back without their evaluation. A missing key
+        means that saving was interrupted.
         """
-        aside = self._estimates.subgroup("discarded_components")
-        footprints = None if aside is None else aside.find("A", ndim=2)
-        if footprints is not None and StoredMatrix(footprints, self._estimates.file_path).shape[1]:
+        if self._edits.removed:
             return True
-        restored = aside is not None and footprints is None
-        return bool(self.metrics) and not restored
+        names = self._fields.group.names()
+        is_complete = "idx_components" in names and "idx_components_bad" in names
+        evaluated = any(self._column(METRICS[name]) is not None for name in ("snr", "r_values", "cnn_preds"))
+        return evaluated and is_complete and not self._edits.are_restored
 
-    def _columns(self, names: dict[str, str]) -> dict[str, NDArray[Any]]:
-        found = {name: self._column(stored) for name, stored in names.items()}
-        return {name: values for name, values in found.items() if values is not None}
+    def _metric(self, name: str) -> NDArray[Any] | None:
+        values = self._column(METRICS[name])
+        if values is None or name != "eccentricity":
+            return values
+        # An evaluation that computes the eccentricity is newer than any edit: edits clear its lists.
+        is_new = self.acceptance.verdict == "evaluated" and self._context.uses_eccentricity
+        reason = None if is_new else self._reason_for_order
+        if reason is not None:
+            self._fields.omit(METRICS[name], reason)
+        return values if reason is None else None
+
+    def _fit(self, name: str) -> NDArray[Any] | None:
+        stored = FITS[name]
+        values = self._column(stored)
+        if values is None or not self.count:
+            return values
+        reason = None
+        if self._context.online is not None:
+            reason = self._context.online.reason_against_fit(stored, values)
+        elif stored == "g" and self._context.order == 0 and not np.any(values):
+            reason = "is filled with zeros: there is no autoregressive model with p = 0"
+        if reason is not None:
+            self._fields.omit(stored, reason)
+        return values if reason is None else None
 
     def _column(self, name: str) -> NDArray[Any] | None:
-        """Read one value or one row of values a component; None where absent, stale or without values."""
-        node = self._estimates.find(name, ndim=1)
-        if node is None or (isinstance(node, h5py.Dataset) and node.shape[0] != self.count):
-            return None
-        each = math.prod(node.shape[1:]) if isinstance(node, h5py.Dataset) else None
-        if each is None or (each != 1 and name not in _ROWS_OF_VALUES):
-            raise self._no_column(name, describe(node))
-        stored = read(node, self._estimates.file_path)
-        try:
-            values = numbers(stored)
-        except ValueError as error:
-            raise self._no_column(name, str(error)) from error
-        # Without autoregression (p = 0) CaImAn lists no value, or the text None, for every component.
-        unstated = values.size == 0 or (values is not stored and bool(np.all(np.isnan(values))))
-        if self.count and unstated:
-            return None
-        return values.reshape((self.count, each) if name in _ROWS_OF_VALUES else self.count)
+        convert = partial(self._fields.column, count=self.count, allow_rows=name in _ROWS_OF_VALUES)
+        return self._fields.read(name, convert, ndim=1)
 
-    def _no_column(self, name: str, found: str) -> CaimanFileError:
-        return self._estimates.error(
-            "there is not one number for each component",
-            name,
-            found=found,
-            expected=f"{self.count} numbers, or numbers written as text",
-            remedy=f"Compute {name} again in CaImAn or set it to None, and save the results again",
+    def _rows(self, name: str) -> Rows | None:
+        rows = self._fields.read(name, self._convert_rows, ndim=2)
+        online = self._context.online
+        reason = (
+            online.reason_against_deconvolved() if rows is not None and online is not None and name == "S" else None
         )
-
-    def _rows(self, name: str) -> DatasetRows | None:
-        dataset = self._estimates.array(name, ndim=2)
-        if dataset is None:
+        if reason is not None and not self._is_discarded:
+            self._fields.omit(name, reason)
             return None
-        if dataset.shape[0] != self.count:
-            if name == STORED_TRACES["dff"]:
-                return None
-            raise self._estimates.error(
-                "the number of traces and the number of footprints differ",
-                name,
-                found=f"{dataset.shape[0]} traces and {self.count} footprints",
-                expected="one trace for each footprint",
-                remedy=f"Compute {name} again in CaImAn or set it to None, and save the results again",
-            )
-        return DatasetRows(dataset, self._estimates.file_path, self._file_bytes)
+        return rows
 
-    def _check_frames(self, rows: Mapping[str, DatasetRows | None]) -> None:
-        lengths = {name: found.shape[1] for name, found in rows.items() if found is not None}
-        if len(set(lengths.values())) > 1:
-            raise self._estimates.error(
-                "the traces have different numbers of frames",
-                found=", ".join(f"{name}: {length}" for name, length in lengths.items()),
-                expected="the same number for all",
-                remedy="Save the results again with CaImAn",
-            )
+    def _convert_rows(self, node: Node) -> Rows:
+        """Return the rows of a trace, unread."""
+        if not is_numeric(node) or node.ndim != 2 or node.dtype.kind == "b":  # noqa: PLR2004 (components, frames)
+            message = f"is {describe(node)}, not a trace per component"
+            raise UnusableFieldError(message)
+        assert isinstance(node, h5py.Dataset)  # noqa: S101 (for the type checker)
+        if node.shape[0] != self.count:
+            message = f"covers {node.shape[0]} components, the file has {self.count}"
+            raise UnusableFieldError(message)
+        check_is_stored(node)
+        rows = DatasetRows(node, self._fields.group.file_path, self._context.file_bytes)
+        return of_frames(rows, self.num_frames, allow_passes=self._is_online)
 
-    def _indices(self, name: str) -> NDArray[np.intp] | None:
-        node = self._estimates.find(name)
-        if node is None:
-            return None
-        if not isinstance(node, h5py.Dataset) or node.ndim != 1 or (node.size and node.dtype.kind not in "iu"):
-            raise self._bad_indices(name, describe(node))
-        indices = read(node, self._estimates.file_path)
-        if len(indices) and (indices.min() < 0 or indices.max() >= self.count):
-            raise self._bad_indices(name, f"numbers from {indices.min()} to {indices.max()}")
-        return np.unique(indices.astype(np.intp))
+    def _follow_dff(self, rows: Rows | None) -> bool:
+        """Return whether the deconvolved ΔF/F is in the order of F_dff, which edits keep up to date."""
+        dff = self._rows(STORED_TRACES["dff"])
+        return rows is not None and dff is not None and have_same_order(dff, rows)
 
-    def _bad_indices(self, name: str, found: str) -> CaimanFileError:
-        return self._estimates.error(
-            "the list of components cannot be used",
-            name,
-            found=found,
-            expected=f"whole numbers from 0 to {self.count - 1}" if self.count else "an empty list",
-            remedy="Evaluate the components again in CaImAn",
-        )
+
+def of_frames(rows: Rows, num_frames: int | None, *, allow_passes: bool) -> Rows:
+    """Return the rows of a trace over all frames.
+
+    Parameters
+    ----------
+    rows : Rows
+        The stored trace.
+    num_frames : int or None
+        Number of frames of the file.
+    allow_passes : bool
+        Whether a trace of several passes over the movie (``epochs``) is cut to the last one.
+
+    Raises
+    ------
+    UnusableFieldError
+        If it covers other frames.
+    """
+    length = rows.shape[1]
+    if num_frames is None or length == num_frames:
+        return rows
+    if allow_passes and num_frames and length > num_frames and length % num_frames == 0:
+        return LastColumns(rows, num_frames)
+    message = f"covers {length} frames, the other traces have {num_frames}"
+    raise UnusableFieldError(message)
 
 
 def stored_footprints(estimates: FileGroup) -> StoredMatrix:
-    """Return the matrix of footprints ``A``, unread.
+    """Return the matrix of footprints ``A``, unread but checked.
 
     Raises
     ------
     CaimanFileError
-        If there is none.
+        If there is none, or it contradicts itself.
     """
-    node = estimates.find("A", ndim=2)
-    if node is None:
-        raise estimates.error(
-            "there are no footprints",
-            "A",
-            found="nothing",
-            expected="the spatial components A",
-            remedy="Run CaImAn's fit before saving",
-        )
-    return StoredMatrix(node, estimates.file_path)
+    problem, found = "there are no footprints", "nothing"
+    try:
+        node = estimates.find("A", ndim=2)
+        if node is not None:
+            matrix = StoredMatrix(node, estimates.file_path)
+            matrix.check()
+            return matrix
+    except UnusableFieldError as error:
+        problem, found = "the footprints cannot be used", str(error)
+    except CaimanFileError as error:
+        problem, found = "the footprints cannot be read", error.found or error.problem
+    raise estimates.error(
+        problem,
+        "A",
+        found=found,
+        expected="the spatial components A, as a sparse or a dense matrix",
+        remedy="Save the results again with CaImAn after the fit",
+    )

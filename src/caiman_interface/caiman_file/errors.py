@@ -1,4 +1,4 @@
-"""The one error that tells a person what is wrong with a CaImAn file."""
+"""The error raised for a file that cannot be used at all."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ class CaimanFileWarning(UserWarning):
 
 
 class CaimanFileError(ValueError):
-    """The file is not what CaImAn writes, or contradicts itself.
+    """The file is not what CaImAn writes, or contradicts itself beyond repair.
 
     Parameters
     ----------
     file_path : str or Path
-        The file at fault.
+        The file.
     problem : str
         What is wrong, in one sentence without a full stop.
     place : str, optional
         Path of the group or dataset inside the file, such as ``estimates/A``.
     found, expected : str, optional
-        What stands there, and what should.
+        What the file contains there, and what it should contain.
     remedy : str, optional
-        What a person can do about it.
+        What the user can do.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class CaimanFileError(ValueError):
         super().__init__(" ".join(parts))
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The default would call the class with the composed message alone, and fail in a worker process.
+        # The default calls the class with the composed message alone, which fails in a worker process.
         return _rebuild, (
             str(self.file_path),
             self.problem,

@@ -1,14 +1,16 @@
-"""File names as they may be published: without the folders, which often bear the name of a person."""
+"""File names as they may be published: without directory names, which may identify a person."""
 
 from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
 
-from .parameters import is_cut_file_name
-
 LOCAL_FOLDER = "(local folder)"
-CUT_OFF = "(cut off by CaImAn before release 1.8)"
+CUT_OFF = "(cut off by CaImAn)"
+
+# CaImAn cuts every text in a list that it cannot store as it is to so many bytes: all before release 1.8, and paths
+# given as `Path` objects or tuples in every release.
+_CUT_TEXT_BYTES = 32
 
 _SEPARATORS = re.compile(r"[\\/]+")
 _ROOT = re.compile(r"^([\\/~]|[A-Za-z]:[\\/])")
@@ -21,18 +23,22 @@ _MOVIE_SUFFIXES = (
 )
 
 
+def is_cut_file_name(name: str) -> bool:
+    """Return whether CaImAn probably cut a file name off: it has exactly 32 bytes."""
+    return len(name.encode()) == _CUT_TEXT_BYTES
+
+
 def published_name(text: str, *, maybe_cut: bool = False) -> str:
     r"""Return the last part of a path, and any text without a separator as it is.
 
-    What is itself a folder is replaced by "(local folder)".
+    A path of a directory is replaced by "(local folder)".
 
     Parameters
     ----------
     text : str
         Any text.
     maybe_cut : bool
-        Whether an old serialiser may have cut it off in the middle, so that its last part may be half the name of a
-        folder.
+        Whether CaImAn may have cut it off in the middle, so that its last part may be half of a directory name.
 
     Examples
     --------
@@ -53,6 +59,6 @@ def published_name(text: str, *, maybe_cut: bool = False) -> str:
 
 
 def _may_be_movie(name: str) -> bool:
-    """Tell whether a name that may be cut off ends like a movie's, or like the beginning of that."""
+    """Return whether a name that may be cut off ends like that of a movie, or like its beginning."""
     suffix = PurePosixPath(name).suffix.lower()
     return len(suffix) > 1 and any(known.startswith(suffix) for known in _MOVIE_SUFFIXES)

@@ -1,6 +1,6 @@
 """Spatial footprints: which pixels a component covers, and with which weight.
 
-CaImAn keeps all footprints in one matrix of (pixels, components), whose pixels are the frame flattened in Fortran
+CaImAn stores all footprints in one matrix of (pixels, components), whose pixels are the frame flattened in Fortran
 order: ``pixel = row + rows * (column + columns * plane)``.
 """
 
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import CaimanFileError
 from .matrices import StoredMatrix
+from .omissions import UnusableFieldError
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -30,7 +32,7 @@ class PixelTable:
         One array per axis of the frame, in the order of NWB's masks: x (the column), y (the row) and, in a
         volume, z (the plane).
     weights : array
-        Weight of each pixel, in the file's dtype; never 0.
+        Weight of each pixel, in the file's dtype; never 0, but possibly NaN.
     ends : array of int64
         Where each footprint ends in these arrays; the first begins at 0.
     """
@@ -59,7 +61,7 @@ class Footprints:
 
     Raises
     ------
-    CaimanFileError
+    UnusableFieldError
         If the matrix and the frame have different numbers of pixels.
     """
 
@@ -70,12 +72,8 @@ class Footprints:
         self.frame_shape = frame_shape
         self.stored_dense = stored.is_dense
         if stored.shape[0] != math.prod(frame_shape):
-            raise stored.error(
-                "the spatial components and the frame have different numbers of pixels",
-                found=f"{stored.shape[0]} pixels",
-                expected=f"{math.prod(frame_shape)} pixels, of the frame's shape {frame_shape}",
-                remedy="Save the results again with CaImAn",
-            )
+            message = f"covers {stored.shape[0]} pixels, the frame {frame_shape} has {math.prod(frame_shape)}"
+            raise UnusableFieldError(message)
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -94,17 +92,30 @@ class Footprints:
     def matrix(self) -> csc_array[Any]:
         """The footprints as a (pixels, components) matrix: row indices in the order of the file, no explicit zeros.
 
+        Weights that are NaN or infinite in the file are so here.
+
         Raises
         ------
         CaimanFileError
-            If the matrix contradicts itself or holds weights that are not finite.
+            If the matrix contradicts itself.
         """
         if self._whole is None:
-            return self._stored.read()
+            return self._read()
         whole = self._whole.matrix
         # A selection of everything shares the arrays: they are most of the memory that a conversion takes.
         is_everything = np.array_equal(self._columns, np.arange(whole.shape[1]))
         return whole if is_everything else whole[:, self._columns]
+
+    def _read(self) -> csc_array[Any]:
+        try:
+            return self._stored.read()
+        except UnusableFieldError as error:
+            raise CaimanFileError(self._stored.file_path, str(error), place=self._stored.place) from error
+
+    @property
+    def not_finite(self) -> int:
+        """Number of weights in the file, of all its components, that are NaN or infinite."""
+        return self._stored.not_finite
 
     def pixels(self) -> PixelTable:
         """Return all pixels of all footprints in one pass, without a loop over them."""
@@ -120,7 +131,7 @@ class Footprints:
         return _unravel(self.matrix.indices[part], self.frame_shape)
 
     def forget(self) -> None:
-        """Give back the memory of the matrix; it is read again when it is used again."""
+        """Release the memory of the matrix; it is read again when it is needed again."""
         for footprints in (self, self._whole):
             if footprints is not None:
                 vars(footprints).pop("matrix", None)
@@ -138,8 +149,7 @@ class Footprints:
     def total(self) -> NDArray[Any]:
         """Return the sum of all footprints, of shape (rows, columns[, planes]).
 
-        A dense matrix is summed as it lies in the file, so that the sum has the rounding that a user gets
-        from ``b.sum(axis=1)``.
+        A dense matrix is summed as it is stored, so that the sum is rounded as in CaImAn's ``b.sum(axis=1)``.
         """
         if self.stored_dense:
             dense = self._stored.read_dense()

@@ -1,7 +1,7 @@
-"""CaImAn's parameters (the group ``params``) as pydantic models.
+"""CaImAn's parameters (the group ``params``).
 
-Fields are typed where CaImAn's meaning is known (``caiman/source_extraction/cnmf/params.py``) and this package
-relies on it; every other parameter, of this version or another, is kept as it is.
+The parameters that this package uses are typed, with CaImAn's meaning (``caiman/source_extraction/cnmf/params.py``).
+All others, of this release or another, are kept as they are stored.
 """
 
 from __future__ import annotations
@@ -11,66 +11,61 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .encoding import FileGroup
-
-# Serialisers before 1.8 cut every text in a list to so many bytes.
-_CUT_TEXT_BYTES = 32
+from .fields import Fields
 
 _Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ParameterGroup(BaseModel):
-    """One group of CaImAn's parameters, open to those that this package does not know."""
+    """One group of CaImAn's parameters, including those that this package does not know."""
 
     model_config = ConfigDict(extra="allow", arbitrary_types_allowed=True, frozen=True)
 
 
 class DataParameters(ParameterGroup):
-    """What CaImAn was told about the movie (``params/data``)."""
+    """The description of the movie (``params/data``)."""
 
     fr: _Positive | None = Field(default=None, description="Imaging rate, frames per second.")
     dxy: tuple[_Positive, ...] | None = Field(default=None, description="Size of a pixel in micrometres, in x and y.")
-    decay_time: float | None = Field(default=None, description="Length of a typical calcium transient, seconds.")
-    dims: tuple[int, ...] | None = Field(default=None, description="Frame shape: rows, columns[, planes].")
-    fnames: tuple[str, ...] = Field(default=(), description="The movie files, as CaImAn was given them.")
-    caiman_version: str | None = Field(default=None, description="Release of CaImAn that made the file.")
+    fnames: tuple[str, ...] = Field(default=(), description="The movie files, as given to CaImAn.")
+    caiman_version: str | None = Field(default=None, description="Release of CaImAn that wrote the file.")
 
     @field_validator("fnames", mode="before")
     @classmethod
     def _one_name_or_many(cls, value: Any) -> Any:
-        if value is None:
+        if value is None or (isinstance(value, np.ndarray) and value.size == 0):
             return ()
         return (value,) if isinstance(value, str) else value
 
-    @field_validator("dxy", "dims", mode="before")
+    @field_validator("dxy", mode="before")
     @classmethod
-    def _array_to_list(cls, value: Any) -> Any:
-        return value.tolist() if isinstance(value, np.ndarray) else value
+    def _one_length_or_many(cls, value: Any) -> Any:
+        if value is None or isinstance(value, list):
+            return value
+        lengths = np.ravel(value).tolist()
+        return lengths * 2 if len(lengths) == 1 else lengths
 
     @field_validator("fr", mode="before")
     @classmethod
     def _one_number(cls, value: Any) -> Any:
+        if isinstance(value, list) and len(value) == 1:
+            return value[0]
         return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
 
 
 class InitParameters(ParameterGroup):
-    """How components were found first (``params/init``)."""
+    """The initialisation of the components (``params/init``)."""
 
     method_init: str | None = Field(default=None, description="'greedy_roi', 'corr_pnr', …")
     center_psf: bool | None = Field(default=None, description="Whether the one-photon (CNMF-E) model was used.")
-    nb: int | None = Field(default=None, description="Number of background components; negative: full rank.")
+    ssub: int | None = Field(default=None, ge=1, description="Spatial downsampling of the initialisation.")
+    ssub_B: int | None = Field(default=None, ge=1, description="Spatial downsampling of the ring model.")
 
 
 class QualityParameters(ParameterGroup):
-    """Thresholds of component evaluation (``params/quality``)."""
+    """The settings of the evaluation of components (``params/quality``)."""
 
-    min_SNR: float | None = Field(default=None, description="Signal-to-noise ratio above which to accept.")
-    SNR_lowest: float | None = Field(default=None, description="Signal-to-noise ratio below which to reject.")
-    rval_thr: float | None = Field(default=None, description="Space correlation above which to accept.")
-    rval_lowest: float | None = Field(default=None, description="Space correlation below which to reject.")
-    min_cnn_thr: float | None = Field(default=None, description="CNN score above which to accept.")
-    cnn_lowest: float | None = Field(default=None, description="CNN score below which to reject.")
-    use_cnn: bool | None = Field(default=None, description="Whether the CNN scores were used.")
+    use_ecc: bool | None = Field(default=None, description="Whether the eccentricity was used.")
 
 
 class CaimanParameters(BaseModel):
@@ -79,9 +74,10 @@ class CaimanParameters(BaseModel):
     Attributes
     ----------
     groups : dict of ParameterGroup
-        By the name of the group; ``data``, ``init`` and ``quality`` are always there.
+        By the name of the group; ``data``, ``init`` and ``quality`` always exist. A parameter that this package uses
+        but whose value is not possible (a negative rate) is None here.
     stored : dict of dict
-        Every parameter that stands in the file, group → name → value, with the type it has there.
+        Every parameter in the file, group → name → value, with the type that it has there.
     """
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -111,50 +107,50 @@ class CaimanParameters(BaseModel):
 
     @property
     def quality(self) -> QualityParameters:
-        """The thresholds of evaluation."""
+        """The parameters of evaluation."""
         group = self.groups["quality"]
         assert isinstance(group, QualityParameters)  # noqa: S101
         return group
 
     @classmethod
-    def read(cls, params: FileGroup | None) -> CaimanParameters:
+    def read(cls, params: Fields | None) -> CaimanParameters:
         """Read the group ``params``; a missing one gives no parameters.
 
-        Raises
-        ------
-        CaimanFileError
-            If a parameter cannot be what CaImAn means by it, such as a negative rate.
+        A parameter that cannot be read, or that this package uses and whose value is not possible, is recorded as left
+        out.
         """
         stored: dict[str, dict[str, Any]] = {}
         groups: dict[str, ParameterGroup] = {name: model() for name, model in cls.typed_groups.items()}
-        subgroups = {} if params is None else {name: params.subgroup(name) for name in params.names()}
-        for name, group in subgroups.items():
+        for name in [] if params is None else params.group.names():
+            assert params is not None  # noqa: S101 (for the type checker)
+            group = params.subgroup(name)
             if group is not None:
-                stored[name] = group.values()
-                groups[name] = _validated(cls.typed_groups.get(name, ParameterGroup), stored[name], group)
+                stored[name] = _stored(group)
+                groups[name] = _typed(cls.typed_groups.get(name, ParameterGroup), stored[name], group)
         return cls(groups=groups, stored=stored)
 
 
-def _validated(model: type[ParameterGroup], values: dict[str, Any], group: FileGroup) -> ParameterGroup:
+def _stored(group: Fields) -> dict[str, Any]:
+    """Read every parameter of a group, as it is stored."""
+    names = sorted({*group.group.names(), *group.group.attribute_names()})
+    values = {name: group.value(name) for name in names}
+    return {name: value for name, value in values.items() if not group.is_omitted(name)}
+
+
+def _typed(model: type[ParameterGroup], values: dict[str, Any], group: Fields) -> ParameterGroup:
+    """Validate the parameters that this package uses; one that is not possible is left out."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise group.error(
-            f"the parameter cannot be used: {first['msg']}",
-            "/".join(str(part) for part in first["loc"]),
-            found=repr(first["input"]),
-            expected=_meaning(model, str(first["loc"][0])),
-            remedy="Set the parameter in CaImAn and save the results again",
-        ) from error
+        wrong = {str(problem["loc"][0]): problem["msg"] for problem in error.errors()}
+    for name, message in wrong.items():
+        group.omit(name, f"is {shown_value(values[name])}: {message[:1].lower()}{message[1:]}")
+    return model.model_validate({name: value for name, value in values.items() if name not in wrong})
 
 
-def _meaning(model: type[ParameterGroup], name: str) -> str | None:
-    """Return what a parameter means, from the description of its field."""
-    field = model.model_fields.get(name)
-    return None if field is None or field.description is None else field.description.rstrip(".")
-
-
-def is_cut_file_name(name: str) -> bool:
-    """Tell whether a file name was probably cut off by an old serialiser (before 1.8, at 32 bytes)."""
-    return len(name.encode()) == _CUT_TEXT_BYTES
+def shown_value(value: Any) -> str:
+    """Return a value for a message: short, whatever its type."""
+    if isinstance(value, np.ndarray) and value.size > 6:  # noqa: PLR2004 (as many as fit into a message)
+        return f"an array of shape {value.shape}"
+    text = str(value.tolist() if isinstance(value, np.ndarray) else value)
+    return text if len(text) < 60 else f"{text[:57]}…"  # noqa: PLR2004

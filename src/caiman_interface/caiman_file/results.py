@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -13,111 +11,98 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import Components, stored_footprints
-from .encoding import FileGroup, describe, is_numeric, read, read_value, reading
+from .acceptance import contradictions
+from .background import find_ring_model, read_background_footprints, read_background_trace
+from .completeness import missing_fields, read_warnings, record_missing_fields
+from .components import AnalysisContext, Components, stored_footprints
+from .display import html_table
+from .encoding import Node
 from .errors import CaimanFileError
+from .fields import Fields
 from .footprints import Footprints
+from .frame import VOLUME_DIMENSIONS, count_frames, find_frame_shape
+from .groups import FileGroup, reading
+from .images import ImageShapes, downsampled_shape, read_images, ring_model_frame
 from .matrices import StoredMatrix
-from .omissions import Omission
+from .motion import read_frame_added, read_shifts
+from .named import NamedItems
+from .omissions import Omission, OmissionLog, UnusableFieldError
+from .online import OnlineAnalysis
+from .opening import REMEDY_OTHER_FILE, FileIdentity, is_same_file, open_hdf5
 from .parameters import CaimanParameters
+from .rows import FileBytes
 from .storage import describe_storage
-from .traces import DatasetRows, FileBytes, Trace
+from .traces import Trace
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+    from .summary import FileSummary
+
 Method = Literal["CNMF", "CNMF-E", "OnACID"]
-
-_FRAME_SHAPE_PLACES = ("estimates/dims", "dims", "params/data/dims")
-_VOLUME_DIMENSIONS = 3
-
-# What only online analysis saves.
-_ONLINE_MEMBERS = ("ind_new_all", "time_neuron_added", "t_online")
-
-# CaImAn's images in `estimates`; the mean image is made from the background.
-_IMAGES = ("Cn", "sn", "b0")
-
-_REMEDY_OTHER_FILE = 'Give the file that CaImAn\'s `cnmf.save("….hdf5")` wrote'
-
-# What HDF5 says when it does not open a file: the problem and its remedy.
-_REFUSALS = {
-    "truncated": ("the file is cut off", "The copy is incomplete: copy the file again"),
-    "Permission denied": ("the file may not be read", "Ask its owner for the right to read it"),
-    "unable to lock": ("the file is in use", "Close it in the program that writes to it"),
-}
 
 
 class CaimanResults:
     """A result file that CaImAn wrote with ``cnmf.save`` or ``OnACID.save``.
 
-    Open it with `CaimanResults.open`; opening reads neither traces nor footprints.
+    Each field of the file is read independently of the others, when it is first used. A field that cannot be used is
+    left out and listed in `omissions`. Opening reads neither traces nor images, and of footprints only the numbers of
+    their pixels, to check them.
+
+    Parameters
+    ----------
+    file_path : str or Path
+        The file that CaImAn saved.
 
     Attributes
     ----------
     file_path : Path
         The file.
     parameters : CaimanParameters
-        What CaImAn was told.
+        The parameters of the analysis.
     frame_shape : tuple of int
         (rows, columns), or (rows, columns, planes) for a volume.
+    num_frames : int or None
+        Number of frames, or None where the file has no trace at all.
     components : Components
         The components, with their footprints, traces, acceptance, metrics and fits.
-    method : {"CNMF", "CNMF-E", "OnACID"}
-        The analysis: two-photon batch, one-photon, or online.
     is_one_photon : bool
         Whether it was set up for one-photon imaging (CNMF-E's centred kernel, or OnACID's ring model).
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    CaimanFileError
+        If it is not what CaImAn writes, or its footprints and frame shape contradict each other.
 
     Examples
     --------
     >>> from caiman_interface import CaimanResults
-    >>> with CaimanResults.open("tests/data/sim2p_full.hdf5") as results:
+    >>> with CaimanResults("tests/data/sim2p_full.hdf5") as results:
     ...     results.components.count, results.components.traces["denoised"][:2, [5, 7]].shape
     (13, (2, 2))
     """
 
-    def __init__(self, file_path: Path, file: h5py.File) -> None:
-        self.file_path = file_path
-        self._file = file
+    def __init__(self, file_path: str | Path) -> None:
+        self.file_path = Path(file_path)
+        self._file: h5py.File = open_hdf5(self.file_path)
         self._file_bytes: FileBytes | None = None
         try:
-            if hasattr(os, "preadv"):  # else h5py reads the traces
-                self._file_bytes = FileBytes(file_path)
-            self._root = FileGroup(file, file_path)
-            self._estimates = self._find_estimates()
-            self.parameters = CaimanParameters.read(self._root.subgroup("params"))
-            self.frame_shape = self._read_frame_shape()
-            self.components = self._components(self._estimates)
-            self.is_one_photon = self._read_is_one_photon()
-            self.method: Method = self._read_method()
-            self._check()
+            self._identity = FileIdentity.of(self.file_path)
+            self._file_bytes = self._open_bytes()
+            self._read()
         except BaseException:
             self.close()
             raise
 
     @classmethod
     def open(cls, file_path: str | Path) -> CaimanResults:
-        """Open a file for reading.
-
-        Parameters
-        ----------
-        file_path : str or Path
-            The file that CaImAn saved.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file.
-        CaimanFileError
-            If it is not what CaImAn writes.
-        """
-        path = Path(file_path)
-        if not path.exists():
-            message = f"There is no file '{path}'."
-            raise FileNotFoundError(message)
-        return cls(path, _open_hdf5(path))
+        """Open a file; the same as ``CaimanResults(file_path)``."""
+        return cls(file_path)
 
     def close(self) -> None:
-        """Close the file; views of traces that were not read can no longer be."""
+        """Close the file; what was not read by then cannot be read any more."""
         if self._file_bytes is not None:
             self._file_bytes.close()
         self._file.close()
@@ -136,109 +121,159 @@ class CaimanResults:
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}('{self.file_path}', method={self.method}, frame_shape={self.frame_shape}, "
-            f"components={self.components.count})"
+            f"num_frames={self.num_frames}, components={self.components.count})"
         )
+
+    def _repr_html_(self) -> str:
+        return html_table(
+            self.file_path.name,
+            {
+                "Analysis": self.method,
+                "Frame shape": " × ".join(map(str, self.frame_shape)),
+                "Frames": self.num_frames,
+                "Rate (Hz)": self.sampling_frequency,
+                "Components": self.components.count,
+            },
+        )
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
+
+    @property
+    def method(self) -> Method:
+        """The analysis: ``CNMF`` (two-photon batch), ``CNMF-E`` (one-photon) or ``OnACID`` (online)."""
+        if self._context.online is not None:
+            return "OnACID"
+        return "CNMF-E" if self.is_one_photon else "CNMF"
 
     @property
     def is_volumetric(self) -> bool:
         """Whether the frame is a volume."""
-        return len(self.frame_shape) == _VOLUME_DIMENSIONS
-
-    @cached_property
-    def num_frames(self) -> int | None:
-        """Number of frames, or None where the file holds no trace at all."""
-        background = self.background_trace
-        frames = self.components.num_frames
-        if background is None or frames == background.shape[0]:
-            return frames
-        if frames is None:
-            return background.shape[0]
-        raise self._estimates.error(
-            "the traces of components and of the background have different numbers of frames",
-            "f",
-            found=f"{background.shape[0]} frames in f and {frames} in the traces of the components",
-            expected="the same number",
-            remedy="Save the results again with CaImAn",
-        )
+        return len(self.frame_shape) == VOLUME_DIMENSIONS
 
     @property
-    def omissions(self) -> tuple[Omission, ...]:
-        """Every field of the file that is left out because it cannot be used."""
-        return ()
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is suspicious about the values that are used."""
-        return ()
+    def is_first_batch_only(self) -> bool:
+        """Whether OnACID did not run to its end, so that the results are those of its first batch of frames."""
+        return self._context.online is not None and not self._context.online.is_finished
 
     @property
     def sampling_frequency(self) -> float | None:
-        """Frames per second (CaImAn's ``fr``), or None where it is absent."""
+        """Frames per second (CaImAn's ``fr``), or None where the file does not specify it."""
         return self.parameters.data.fr
 
     @property
+    def pixel_size(self) -> tuple[float, ...] | None:
+        """Size of a pixel of the footprints in micrometres: x (width), y (height)[, z]; None where not specified.
+
+        It is CaImAn's ``dxy``, times ``ds_factor`` where the footprints are those of the frames that OnACID shrank.
+        """
+        size, online = self.parameters.data.dxy, self._context.online
+        if size is None or online is None or online.shrunk_shape != self.frame_shape:
+            return size
+        return tuple(length * online.shrink_factor if axis < 2 else length for axis, length in enumerate(size))  # noqa: PLR2004
+
+    @property
     def caiman_version(self) -> str | None:
-        """Release of CaImAn that made the file, or None (before about 1.6)."""
+        """Release of CaImAn that wrote the file, or None (before about 1.6)."""
         return self.parameters.data.caiman_version
 
-    @cached_property
-    def discarded(self) -> Components | None:
-        """The components that ``select_components`` removed and kept aside; None where there are none.
+    @property
+    def frame_shape_places(self) -> tuple[str, ...]:
+        """The fields of the file that contain the frame shape."""
+        return self._frame.places
 
-        None, too, where they are of a movie that OnACID shrank (``ds_factor``): it enlarges only the others.
+    @cached_property
+    def omissions(self) -> tuple[Omission, ...]:
+        """Every field of the file that is left out because it cannot be used, ordered by field."""
+        self.components.read_all_fields()
+        if self.discarded is not None:
+            self.discarded.read_all_fields()
+        _ = self.background_trace, self._stored_images, self._stored_ring_model, self.shifts, self.frame_added
+        _ = self.settings
+        record_missing_fields(self._estimates)
+        return self._log.sorted()
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What is suspicious about the values that are used; each a sentence. No trace is read for them."""
+        footprints = {"estimates/A": self.components.footprints, "estimates/b": self.background_footprints}
+        if self.discarded is not None:
+            footprints["estimates/discarded_components/A"] = self.discarded.footprints
+        contradicting = contradictions(self.components.acceptance, self.components.hand_picked)
+        return tuple(read_warnings(self.missing_fields, self._frame, contradicting, footprints))
+
+    @cached_property
+    def missing_fields(self) -> tuple[str, ...]:
+        """The fields of ``estimates`` that every complete file has and this one lacks: saving was interrupted."""
+        return missing_fields(self._estimates)
+
+    def summary(self) -> FileSummary:
+        """Return what the file contains, as plain values.
+
+        Returns
+        -------
+        FileSummary
+            ``.model_dump(mode="json")`` gives a dictionary for JSON.
+        """
+        from .summary import describe_file
+
+        return describe_file(self)
+
+    def check_unchanged(self) -> None:
+        """Check that the file was not overwritten or replaced since it was opened.
 
         Raises
         ------
         CaimanFileError
-            If they do not fit the frame.
+            If its size, its time of modification or its identity changed.
         """
-        group = self._estimates.subgroup("discarded_components")
-        if group is None or group.find("A", ndim=2) is None:
+        if not is_same_file(self.file_path, self._identity):
+            raise CaimanFileError(
+                self.file_path,
+                "the file was changed or replaced while it was read",
+                expected="the file as it was when it was opened",
+                remedy="Wait until CaImAn has finished writing it, and convert it again",
+            )
+
+    @cached_property
+    def discarded(self) -> Components | None:
+        """The components that ``select_components`` removed and kept in the file; None where there are none.
+
+        Also None where they are of frames that OnACID shrank (``ds_factor``): it enlarges only the others.
+        """
+        fields = self._estimates.subgroup("discarded_components")
+        stored = None if fields is None else fields.read("A", self._convert_discarded, ndim=2)
+        if fields is None or stored is None or stored.shape[1] == 0:
             return None
-        pixels, count = stored_footprints(group).shape
-        if count == 0 or (self._shrunk_shape is not None and pixels == math.prod(self._shrunk_shape)):
-            return None
-        return self._components(group, set_aside=True)
+        frames = count_frames(fields, stored.shape[1]) if self.num_frames is None else self.num_frames
+        context = AnalysisContext(**{**vars(self._context), "num_frames": frames})
+        return Components(fields, stored, context, is_discarded=True)
 
     @cached_property
     def background_footprints(self) -> Footprints | None:
         """The spatial background ``b``; None where there is none."""
-        stored = self._stored_background()
-        return Footprints(stored, self.frame_shape) if stored is not None and stored.shape[1] else None
+        return read_background_footprints(self._estimates, self._context)
 
     @cached_property
     def background_trace(self) -> Trace | None:
         """The temporal background ``f``, as (frames, background components); None where there is none."""
-        dataset = self._estimates.array("f", ndim=2)
-        if dataset is None:
-            return None
-        stored = self._stored_background()
-        if stored is not None and stored.shape[1] != dataset.shape[0]:
-            raise self._estimates.error(
-                "the spatial and the temporal background have different numbers of components",
-                "f",
-                found=f"{dataset.shape[0]} in f and {stored.shape[1]} in b",
-                expected="the same number",
-                remedy="Save the results again with CaImAn",
-            )
-        return Trace(DatasetRows(dataset, self.file_path, self._file_bytes)) if dataset.shape[0] else None
+        return read_background_trace(self._estimates, self._context, self.background_footprints)
 
     @cached_property
-    def images(self) -> dict[str, NDArray[Any]]:
-        """The images that stand in the file, each of the frame's shape (rows, columns[, planes]).
+    def images(self) -> NamedItems[NDArray[Any]]:
+        """The images in the file, each of shape (rows, columns[, planes]).
 
-        ``correlation`` (Cn), ``mean`` (the sum of the spatial background b), ``noise`` (sn, the standard
-        deviation of each pixel's noise) and ``baseline`` (b0, each pixel's constant of the one-photon model).
-        Where OnACID shrank the movie (``ds_factor``), ``noise`` is of the shrunk frame's shape.
+        ``correlation`` (Cn) or, where its values exceed those of a correlation, ``peak_to_noise``; ``mean`` (the sum of
+        the spatial background b); ``noise`` (sn, the standard deviation of each pixel's noise); ``baseline`` (b0, each
+        pixel's constant of the one-photon model). Where OnACID shrank the movie (``ds_factor``), ``noise`` has the
+        shape of the shrunk frame; where the one-photon model was initialised downsampled (``init.ssub``), ``baseline``
+        has the shape of that frame.
         """
-        background = self.background_footprints
-        images = {
-            "correlation": self._image("Cn"),
-            "mean": None if background is None else background.total(),
-            "noise": self._image("sn"),
-            "baseline": self._image("b0"),
-        }
-        return {name: image for name, image in images.items() if image is not None}
+        images = dict(self._stored_images)
+        if self.background_footprints is not None:
+            images["mean"] = self.background_footprints.total()
+        order = [name for name in ("correlation", "peak_to_noise", "mean", "noise", "baseline") if name in images]
+        return NamedItems({name: images[name] for name in order}, kind="images")
 
     @cached_property
     def ring_model(self) -> csr_array[Any] | None:
@@ -246,40 +281,44 @@ class CaimanResults:
 
         The background of a pixel (row) is the weighted sum of the pixels on a ring around it (columns).
         """
-        node = self._estimates.find("W", ndim=2)
-        return None if node is None else StoredMatrix(node, self.file_path).read().tocsr()
+        return None if self._stored_ring_model is None else self._stored_ring_model.read().tocsr()
+
+    @property
+    def has_ring_model(self) -> bool:
+        """Whether the file has a usable ring model, which is not read."""
+        return self._stored_ring_model is not None
+
+    @property
+    def ring_model_frame_shape(self) -> tuple[int, ...] | None:
+        """The shape of the downsampled frame of the ring model; None where there is none or it is not clear."""
+        stored = self._stored_ring_model
+        return None if stored is None else ring_model_frame(self.frame_shape, self.parameters.init, stored.shape[0])
 
     @cached_property
     def shifts(self) -> NDArray[np.float64] | None:
-        """Rigid motion-correction shifts, (frames, 2 or 3) in pixels, as OnACID records them; None where absent."""
-        node = self._estimates.find("shifts", ndim=2)
-        if node is None or not is_numeric(node) or node.shape[1:] not in {(2,), (3,)} or node.size == 0:
-            return None
-        return np.asarray(read(node, self.file_path), dtype=np.float64)
+        """Rigid shifts of motion correction, (frames, 2 or 3) in pixels of the frame; None where absent.
+
+        Of several passes of OnACID over the movie, the last one.
+        """
+        return read_shifts(self._estimates, self._context)
 
     @cached_property
     def frame_added(self) -> NDArray[np.int64] | None:
         """For OnACID, the frame at which each component was added (the first batch: its length); None otherwise."""
-        node = self._root.find("time_neuron_added", ndim=2)
-        if not isinstance(node, h5py.Dataset) or node.shape != (self.components.count, 2) or node.dtype.kind != "i":
-            return None
-        number, frame = read(node, self.file_path).astype(np.int64).T
-        return frame if np.array_equal(number, np.arange(len(number))) else None
+        return read_frame_added(self._root, self.components.count, stale=self.components.order_is_unreliable)
 
     @cached_property
     def memory_map(self) -> str | None:
-        """The memory-mapped movie that CaImAn worked on, as it was given; None where absent."""
-        return self._root.text("mmap_file")
+        """The memory-mapped movie that CaImAn worked on, as stored; None where absent."""
+        value = self._root.value("mmap_file")
+        return None if value is None else str(value)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The single values beside ``estimates`` and ``params``, by name: ``skip_refinement``, ``mmap_file``, …."""
-        nodes = {name: self._root.find(name) for name in self._root.names()}
-        values = {
-            name: read_value(node)
-            for name, node in nodes.items()
-            if isinstance(node, h5py.Dataset) and node.shape == ()
-        }
+        names = [name for name in self._root.group.names() if self._root.read(name, _is_single)]
+        values = {name: self._root.value(name) for name in names}
+        values = {name: value for name, value in values.items() if not self._root.is_omitted(name)}
         return values if self.memory_map is None else {**values, "mmap_file": self.memory_map}
 
     @cached_property
@@ -288,135 +327,81 @@ class CaimanResults:
         with reading(self._file, self.file_path, ""):
             return describe_storage(self._file)
 
-    def _check(self) -> None:
-        """Compare the shapes of what stands in the file, without reading it, so that a bad file fails at once."""
-        _ = self.num_frames, self.background_footprints, self.components.acceptance
-        for name in _IMAGES:
-            self._find_image(name)
+    def _open_bytes(self) -> FileBytes | None:
+        try:
+            return FileBytes.of(self.file_path, self._file)
+        except (OSError, RuntimeError) as error:
+            raise CaimanFileError(
+                self.file_path,
+                "the file cannot be read",
+                found=str(error),
+                expected="the file that CaImAn saved",
+                remedy="Copy the file again, or save the results again with CaImAn",
+            ) from error
 
-    def _find_estimates(self) -> FileGroup:
-        estimates = self._root.subgroup("estimates")
-        if estimates is None:
-            nwb_version = self._root.text("nwb_version")
-            problem, found = "there are no results of CaImAn", ", ".join(self._root.names()[:12]) or "nothing"
-            if nwb_version is not None:
-                problem, found = "this is an NWB file already, not what CaImAn saved", f"NWB {nwb_version}"
-            raise self._root.error(
-                problem,
-                found=found,
-                expected="a group 'estimates', as CaImAn's `save` writes",
-                remedy=_REMEDY_OTHER_FILE,
-            )
-        return estimates
-
-    def _read_is_one_photon(self) -> bool:
-        init = self.parameters.init
-        online = self._root.find("is1p")
-        is_1p = online is not None and is_numeric(online) and online.shape == () and bool(read(online, self.file_path))
-        return bool(init.center_psf) or init.method_init == "corr_pnr" or is_1p
-
-    def _read_method(self) -> Method:
-        if any(self._root.find(name) is not None for name in _ONLINE_MEMBERS):
-            return "OnACID"
-        return "CNMF-E" if self.is_one_photon else "CNMF"
-
-    def _components(self, group: FileGroup, *, set_aside: bool = False) -> Components:
-        return Components(group, frame_shape=self.frame_shape, file_bytes=self._file_bytes, set_aside=set_aside)
-
-    def _stored_background(self) -> StoredMatrix | None:
-        node = self._estimates.find("b", ndim=2)
-        return None if node is None else StoredMatrix(node, self.file_path)
-
-    def _read_frame_shape(self) -> tuple[int, ...]:
-        """Find the frame shape among the places where CaImAn writes it, and check it against the footprints."""
-        pixels, _ = stored_footprints(self._estimates).shape
-        stated = {place: shape for place in _FRAME_SHAPE_PLACES if (shape := self._stated_shape(place)) is not None}
-        fitting = {shape for shape in stated.values() if math.prod(shape) == pixels}
-        if len(fitting) == 1:
-            return fitting.pop()
-        raise CaimanFileError(
-            self.file_path,
-            "the shape of the frame is not clear",
-            place=" or ".join(_FRAME_SHAPE_PLACES),
-            found=", ".join(f"{place} = {shape}" for place, shape in stated.items()) or "none of these",
-            expected=f"one shape (rows, columns[, planes]) that makes the {pixels} pixels of the footprints",
-            remedy="Set `cnmf.dims` and `cnmf.estimates.dims` in CaImAn and save the results again",
+    def _read(self) -> None:
+        """Read what everything else depends on."""
+        self._log = OmissionLog()
+        self._root = Fields(FileGroup(self._file, self.file_path), self._log)
+        self._estimates = Fields(_find_estimates(self._root.group), self._log)
+        stored = stored_footprints(self._estimates.group)
+        self._frame = find_frame_shape(self._root, stored.shape[0])
+        self.frame_shape = self._frame.shape
+        self.num_frames = count_frames(self._estimates, stored.shape[1])
+        self.parameters = CaimanParameters.read(self._root.subgroup("params"))
+        order = self.parameters.stored.get("preprocess", {}).get("p")
+        self._context = AnalysisContext(
+            frame_shape=self.frame_shape,
+            num_frames=self.num_frames,
+            file_bytes=self._file_bytes,
+            online=OnlineAnalysis.read(self._root, self.parameters),
+            order=order if isinstance(order, int) else None,
+            uses_eccentricity=bool(self.parameters.quality.use_ecc),
         )
-
-    def _stated_shape(self, place: str) -> tuple[int, ...] | None:
-        node = self._root.find(place, ndim=1)
-        if node is None:
-            return None
-        lengths = read(node, self.file_path) if is_numeric(node) and node.shape in {(2,), (3,)} else None
-        if lengths is None or not all(length >= 1 and float(length).is_integer() for length in lengths):
-            raise self._root.error(
-                "this is no shape of a frame",
-                place,
-                found=describe(node) if lengths is None else str(lengths),
-                expected="two or three whole numbers (rows, columns[, planes])",
-                remedy="Save the results again with CaImAn",
-            )
-        return tuple(int(length) for length in lengths)
-
-    def _find_image(self, name: str) -> h5py.Dataset | None:
-        """Find an image, which is of an image's shape or, flattened in Fortran order, as long as that has pixels."""
-        node = self._estimates.find(name, ndim=1)
-        if node is None or (isinstance(node, h5py.Dataset) and node.size == 0):
-            return None
-        # CaImAn's `manual_merge` takes sn for a list of components and keeps so many of its pixels: no image is left.
-        if name == "sn" and isinstance(node, h5py.Dataset) and node.shape == (self.components.count,):
-            return None
-        if not is_numeric(node) or self._image_shape(node) is None:
-            raise self._estimates.error(
-                "the image and the frame have different sizes",
-                name,
-                found=describe(node),
-                expected=f"the frame's shape {self.frame_shape}, or {math.prod(self.frame_shape)} pixels",
-                remedy="Assign an image of the frame's shape in CaImAn, or None, and save the results again",
-            )
-        return node
-
-    def _image_shape(self, node: h5py.Dataset) -> tuple[int, ...] | None:
-        """Tell the shape of the image that a dataset holds, flat or not; None where it is no image of the frame."""
-        for shape in (self.frame_shape, self._shrunk_shape):
-            if shape is not None and node.shape in {shape, (math.prod(shape),), (math.prod(shape), 1)}:
-                return shape
-        return None
+        init = self.parameters.init
+        self.is_one_photon = bool(init.center_psf) or init.method_init == "corr_pnr" or self._root.value("is1p") is True
+        self.components = Components(self._estimates, stored, self._context)
 
     @cached_property
-    def _shrunk_shape(self) -> tuple[int, ...] | None:
-        """The shape of the frames that OnACID worked on where it shrank them (``ds_factor``); None elsewhere.
+    def _stored_images(self) -> dict[str, NDArray[Any]]:
+        shrunk = None if self._context.online is None else self._context.online.shrunk_shape
+        downsampled = downsampled_shape(self.frame_shape, self.parameters.init.ssub)
+        return read_images(self._estimates, ImageShapes(self.frame_shape, shrunk, downsampled))
 
-        When OnACID is done it enlarges the footprints, the background and b0 (which it leaves as a column), but
-        nothing else. Its ``img_norm``, by which it divides the frames, has their shape.
-        """
-        node = self._root.find("img_norm", ndim=2)
-        return node.shape if isinstance(node, h5py.Dataset) and node.shape != self.frame_shape else None
+    @cached_property
+    def _stored_ring_model(self) -> StoredMatrix | None:
+        return find_ring_model(self._estimates)
 
-    def _image(self, name: str) -> NDArray[Any] | None:
-        node = self._find_image(name)
-        if node is None:
-            return None
-        return np.asarray(read(node, self.file_path).reshape(self._image_shape(node), order="F"))
+    def _convert_discarded(self, node: Node) -> StoredMatrix:
+        stored = StoredMatrix(node, self.file_path)
+        stored.check()
+        if stored.shape[1]:
+            Footprints(stored, self.frame_shape)  # compares the numbers of pixels
+        return stored
 
 
-def _open_hdf5(path: Path) -> h5py.File:
-    """Open the file, or say why that is not possible."""
-    if path.is_dir():
-        raise CaimanFileError(
-            path,
-            "this is a folder",
-            expected="the file that CaImAn saved",
-            remedy="Give the path of the file",
-        )
+def _is_single(node: Node) -> bool:
+    return isinstance(node, h5py.Dataset) and node.shape == ()
+
+
+def _find_estimates(root: FileGroup) -> FileGroup:
+    """Return the group of the results.
+
+    Raises
+    ------
+    CaimanFileError
+        If there is none.
+    """
+    problem, found = "there are no results of CaImAn", ", ".join(root.names()[:12]) or "nothing"
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        found = str(error)
-        problem, remedy = next(
-            (known for sign, known in _REFUSALS.items() if sign in found),
-            ("this is not an HDF5 file that can be read", _REMEDY_OTHER_FILE),
-        )
-        raise CaimanFileError(
-            path, problem, found=found, expected="the HDF5 file that CaImAn saved", remedy=remedy
-        ) from error
+        estimates = root.subgroup("estimates")
+        if estimates is not None:
+            return estimates
+        nwb_version = root.text("nwb_version")
+        if nwb_version is not None:
+            problem, found = "this is already an NWB file, not what CaImAn saved", f"NWB {nwb_version}"
+    except UnusableFieldError as error:
+        found = f"'estimates' {error}"
+    raise root.error(
+        problem, found=found, expected="a group 'estimates', as CaImAn's `save` writes", remedy=REMEDY_OTHER_FILE
+    )

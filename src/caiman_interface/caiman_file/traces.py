@@ -1,179 +1,16 @@
-"""Lazy views of traces: (frames, ROIs) arrays that read from the file only what is asked for.
-
-CaImAn stores a trace as (components, frames), contiguous and uncompressed, so a block can be read straight
-from its place in the file: without h5py's global lock (threads read in parallel) and without a copy. Where the
-dataset is stored in another way, h5py reads it.
-"""
+"""Lazy views of traces: (frames, ROIs) arrays that read from the file only what is indexed."""
 
 from __future__ import annotations
 
-import os
-import weakref
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path
 from types import EllipsisType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import closed_file_error, read
-from .errors import CaimanFileError
+from .rows import PAGE_BYTES, Rows, runs
 
 AxisKey: TypeAlias = "int | np.integer[Any] | slice | list[int] | list[bool] | NDArray[Any]"
-
-# A gap shorter than a page of the operating system costs more to skip than to read.
-_PAGE_BYTES = 4096
-# What is read at a time of rows that are not wanted whole: it stays in the processor's cache.
-_SCRATCH_BYTES = 2**20
-
-
-class FileBytes:
-    """The bytes of one file, read at any place by any thread.
-
-    Parameters
-    ----------
-    file_path : Path
-        The file to read.
-
-    Notes
-    -----
-    The descriptor is closed by `close`, or with the object when it is dropped.
-    """
-
-    def __init__(self, file_path: Path) -> None:
-        self.file_path = file_path
-        descriptor = os.open(file_path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        self._descriptor = descriptor
-        self._finalizer = weakref.finalize(self, os.close, descriptor)
-
-    def close(self) -> None:
-        """Close the file; reading from it raises ValueError from then on."""
-        self._finalizer()
-
-    def read_into(self, buffer: memoryview, offset: int) -> None:
-        """Fill `buffer` with the bytes of the file from `offset` on.
-
-        Raises
-        ------
-        CaimanFileError
-            If the file ends before the buffer is full.
-        ValueError
-            If the file was closed.
-        """
-        if not self._finalizer.alive:
-            raise closed_file_error(self.file_path)
-        done = 0
-        while done < len(buffer):
-            count = os.preadv(self._descriptor, [buffer[done:]], offset + done)
-            if count == 0:
-                raise CaimanFileError(
-                    self.file_path,
-                    "the file ends in the middle of a trace",
-                    found=f"its end at byte {offset + done}",
-                    expected=f"at least {offset + len(buffer)} bytes",
-                    remedy="The copy is incomplete: copy the file again",
-                )
-            done += count
-
-
-class Rows(Protocol):
-    """A (components, frames) matrix that reads blocks on demand."""
-
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
-
-    def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
-        """Read frames `start` to `stop` of the components `rows` (rising): shape (len(rows), stop - start)."""
-
-
-class DatasetRows:
-    """The rows of a dataset, straight from the bytes of the file where it is stored plainly.
-
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-        Shape (components, frames).
-    file_path : Path
-        For messages.
-    file_bytes : FileBytes or None
-        The same file; None where the system has no positioned reads.
-    """
-
-    def __init__(self, dataset: h5py.Dataset, file_path: Path, file_bytes: FileBytes | None) -> None:
-        self._dataset = dataset
-        self._file_path = file_path
-        self._plain = None if file_bytes is None else _plain_rows(dataset, file_bytes)
-        self.shape: tuple[int, int] = dataset.shape
-        self.dtype: np.dtype[Any] = dataset.dtype
-
-    def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
-        """Read frames `start` to `stop` of the components `rows` (rising)."""
-        block = np.empty((len(rows), stop - start), dtype=self.dtype)
-        if block.size == 0:
-            return block
-        if self._plain is not None:
-            self._plain.read_into(block, rows, start)
-            return block
-        for first, last in _runs(rows, gap=1):
-            lines = slice(int(rows[first]), int(rows[last - 1]) + 1)
-            block[first:last] = read(self._dataset, self._file_path, (lines, slice(start, stop)))
-        return block
-
-
-@dataclass(frozen=True)
-class _PlainRows:
-    """Rows that stand in a file one after the other, from `offset` on, as they do in memory."""
-
-    file_bytes: FileBytes
-    offset: int
-    length: int
-    dtype: np.dtype[Any]
-
-    def read_into(self, block: NDArray[Any], rows: NDArray[np.intp], start: int) -> None:
-        """Fill a block with the values of `rows` (rising) from column `start` on."""
-        left_out = (self.length - block.shape[1]) * self.dtype.itemsize
-        if len(rows) > 1 and 0 < left_out <= _PAGE_BYTES:
-            self._read_whole_rows_for(block, rows, start)
-            return
-        target = block.reshape(-1).view(np.uint8).data
-        row_bytes = block.shape[1] * self.dtype.itemsize
-        # Whole rows that follow each other in the file are read at once.
-        for first, last in _runs(rows, gap=0 if left_out else 1):
-            place = self.offset + (int(rows[first]) * self.length + start) * self.dtype.itemsize
-            self.file_bytes.read_into(target[first * row_bytes : last * row_bytes], place)
-
-    def _read_whole_rows_for(self, block: NDArray[Any], rows: NDArray[np.intp], start: int) -> None:
-        """Read more than is asked for, in fewer steps, and copy what is asked for."""
-        step = max(1, _SCRATCH_BYTES // (self.length * self.dtype.itemsize))
-        scratch = np.empty((min(step, len(rows)), self.length), dtype=self.dtype)
-        for first in range(0, len(rows), step):
-            part = rows[first : first + step]
-            self.read_into(scratch[: len(part)], part, 0)
-            block[first : first + step] = scratch[: len(part), start : start + block.shape[1]]
-
-
-class SumRows:
-    """The sum of two matrices of rows of the same shape, block by block: fluorescence is ``C + YrA``."""
-
-    def __init__(self, first: Rows, second: Rows) -> None:
-        self._first = first
-        self._second = second
-        self.shape = first.shape
-        self.dtype = np.result_type(first.dtype, second.dtype)
-
-    def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
-        """Read the same block of both and add them."""
-        total: NDArray[Any] = self._first.read(rows, start, stop)
-        other = self._second.read(rows, start, stop)
-        with np.errstate(invalid="ignore", over="ignore"):  # of infinite values the sum is what it is
-            if total.dtype == self.dtype:
-                total += other
-                return total
-            return np.asarray(total + other)
 
 
 class Trace:
@@ -232,7 +69,7 @@ class Trace:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            message = "A trace stands in a file: an array of it is always a copy."
+            message = "A trace is stored in a file: an array of it is always a copy."
             raise ValueError(message)
         return np.asarray(self[:, :], dtype=dtype)
 
@@ -281,38 +118,15 @@ def _read_block(rows: Rows, wanted: NDArray[np.intp], columns: NDArray[np.intp])
     if np.any(wanted[1:] <= wanted[:-1]):
         rising, back = np.unique(wanted, return_inverse=True)
         return _read_block(rows, rising, columns)[back]
-    runs = list(_runs(columns, gap=max(1, _PAGE_BYTES // rows.dtype.itemsize)))
-    if len(runs) == 1 and len(columns) == columns[-1] + 1 - columns[0]:
+    parts = list(runs(columns, gap=max(1, PAGE_BYTES // rows.dtype.itemsize)))
+    if len(parts) == 1 and len(columns) == columns[-1] + 1 - columns[0]:
         return rows.read(wanted, int(columns[0]), int(columns[-1]) + 1)
     block = np.empty((len(wanted), len(columns)), dtype=rows.dtype)
-    for first, last in runs:
+    for first, last in parts:
         start = int(columns[first])
         part = rows.read(wanted, start, int(columns[last - 1]) + 1)
         block[:, first:last] = part[:, columns[first:last] - start]
     return block
-
-
-def _plain_rows(dataset: h5py.Dataset, file_bytes: FileBytes) -> _PlainRows | None:
-    """Return the rows as they stand in the file, or None where they do not stand there as they are in memory."""
-    stored_type = dataset.id.get_type()
-    plain = (
-        dataset.chunks is None
-        and dataset.external is None
-        and not dataset.is_virtual
-        and stored_type == h5py.h5t.py_create(dataset.dtype, logical=True)
-        and dataset.file.userblock_size == 0
-        and dataset.file.driver in {"sec2", "stdio"}
-    )
-    offset = dataset.id.get_offset() if plain else None
-    return None if offset is None else _PlainRows(file_bytes, offset, dataset.shape[1], dataset.dtype)
-
-
-def _runs(positions: NDArray[np.intp], *, gap: int) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) bounds of runs in rising positions whose neighbours are at most `gap` apart."""
-    if len(positions) == 0:
-        return
-    breaks = np.flatnonzero(np.diff(positions) > gap) + 1
-    yield from pairwise([0, *breaks.tolist(), len(positions)])
 
 
 def _split_key(key: Any) -> tuple[AxisKey, AxisKey]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _WORDS = {
     "raw": "raw (C + YrA)",
     "dff": "ΔF/F (F_dff)",
+    "peak_to_noise": "peak-to-noise ratio (Cn)",
     "denoised": "denoised (C)",
     "deconvolved": "deconvolved (S)",
     "snr": "SNR",
@@ -80,11 +81,10 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
 
 def _describe(path: Path) -> FileSummary | Exception:
     from caiman_interface.caiman_file import CaimanFileError, CaimanResults
-    from caiman_interface.caiman_file.summary import describe_file
 
     try:
-        with CaimanResults.open(path) as results:
-            return describe_file(results)
+        with CaimanResults(path) as results:
+            return results.summary()
     except (CaimanFileError, OSError) as error:
         return error
 
@@ -111,9 +111,13 @@ def _print_summary(console: Console, summary: FileSummary) -> None:
     console.print(Text(summary.file, style="bold"), soft_wrap=True)
     for label, value in _lines(summary):
         console.print(Text(f"  {label:<{_LABEL_WIDTH}}", style="cyan").append(value, style="default"), soft_wrap=True)
-    for note in summary.notes:
-        line = Text(f"  {'Note':<{_LABEL_WIDTH}}", style="yellow").append(note.message, style="default")
-        console.print(line, soft_wrap=True)
+    remarks = [
+        *(("Left out", f"{one.field}: {one.reason}") for one in summary.left_out),
+        *(("Warning", message) for message in summary.warnings),
+        *(("Note", note.message) for note in summary.notes),
+    ]
+    for label, message in remarks:
+        console.print(Text(f"  {label:<{_LABEL_WIDTH}}", style="yellow").append(message, style="default"), soft_wrap=True)
 
 
 def _lines(summary: FileSummary) -> list[tuple[str, str]]:
@@ -167,9 +171,11 @@ def _components(summary: FileSummary) -> str:
         "accepted": facts.accepted,
         "rejected": facts.rejected,
         "not evaluated": facts.not_evaluated,
+        "accepted by hand": facts.manually_accepted,
+        "rejected by hand": facts.manually_rejected,
     }
     shown = [f"{count} {word}" for word, count in parts.items() if count]
-    aside = f"; {facts.discarded} more set aside" if facts.discarded else ""
+    aside = f"; {facts.discarded} more discarded" if facts.discarded else ""
     return f"{facts.count}" + (f" ({', '.join(shown)})" if shown else "") + aside
 
 
