@@ -145,8 +145,6 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
         estimates["shifts"] = rng.normal(size=(frames, 2))
         estimates["F_dff_dec"] = rng.random((count, frames))
         estimates["S_dff"] = rng.random((count, frames)).astype(np.float32)
-        estimates["accepted_list"] = np.array([0, 2, 11])
-        estimates["rejected_list"] = np.array([1])
         ring = sparse.random(40, 40, density=0.1, format="csc", random_state=3)
         for name in ("data", "indices", "indptr"):
             estimates[f"W/{name}"] = getattr(ring, name)

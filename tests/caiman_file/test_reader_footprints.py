@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caiman_interface.caiman_file import CaimanFileError, CaimanResults, Footprints
+from caiman_interface.caiman_file import CaimanResults, Footprints
 
 
 @dataclass

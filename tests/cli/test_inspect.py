@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from caiman_interface import CaimanResults
-from caiman_interface.caiman_file.summary import FileSummary, describe_file
+from caiman_interface.caiman_file.summary import FileSummary
 
 FORBIDDEN = ("scipy", "matplotlib", "neuroconv", "pynwb", "roiextractors", "hdmf", "pandas")
 
 
 def summary_of(path) -> FileSummary:
-    with CaimanResults.open(path) as results:
-        return describe_file(results)
+    with CaimanResults(path) as results:
+        return results.summary()
 
 
 def test_everything_of_a_full_file(caiman_files):
@@ -54,6 +54,8 @@ def test_everything_of_a_full_file(caiman_files):
             "rejected": 6,
             "not_evaluated": 0,
             "discarded": 0,
+            "manually_accepted": None,
+            "manually_rejected": None,
         },
         "traces": {"raw": trace, "dff": trace, "denoised": trace, "deconvolved": trace},
         "images": {
@@ -74,6 +76,8 @@ def test_everything_of_a_full_file(caiman_files):
             "ring_model": False,
         },
         "missing": [],
+        "left_out": [],
+        "warnings": [],
         "notes": [],
     }
 
@@ -97,7 +101,7 @@ def test_everything_of_a_full_file(caiman_files):
             "OnACID",
             (0, 0, 11, 0),
             ["traces.dff", "images.correlation", "metrics.snr", "metrics.r_values", "metrics.cnn_preds"],
-            ["not-evaluated", "frame-shape-absent", "stale-values"],
+            ["not-evaluated", "frame-shape-absent"],
         ),
         (
             "sim3d",
@@ -136,16 +140,38 @@ def test_what_became_of_the_components_and_what_is_missing_or_odd(caiman_files, 
 
 
 def test_the_messages_of_notes_name_what_they_are_about(caiman_files):
-    messages = {note.code: note.message for note in summary_of(caiman_files["sim2p_onacid"]).notes}
-    assert messages["stale-values"] == (
-        "Passed over, since they do not cover the 11 components: c1 (5), neurons_sn (5), g (5), lam (5)."
-    )
-    assert messages["frame-shape-absent"] == (
-        "The frame shape stands in estimates/dims and params/data/dims, not in dims."
-    )
+    summary = summary_of(caiman_files["sim2p_onacid"])
+    messages = {note.code: note.message for note in summary.notes}
+    assert messages["frame-shape-absent"] == "The frame shape is in estimates/dims and params/data/dims, not in dims."
+    reason = "covers 5 components, the file has 11"
+    expected = [(f"estimates/{name}", reason) for name in ("c1", "g", "lam", "neurons_sn")]
+    assert [(one.field, one.reason) for one in summary.left_out] == expected
     (cut,) = summary_of(caiman_files["sim2p_ser_v1.4.5"]).notes
     assert cut.message == (
-        "CaImAn before 1.8 cut names of files to 32 bytes: /data/lab/sessions/movie/sim2p.t may be incomplete."
+        "CaImAn cuts some file names to 32 bytes: /data/lab/sessions/movie/sim2p.t may be incomplete."
+    )
+
+
+def test_what_is_left_out_and_suspicious_is_shown(run, copy_of):
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        del file["estimates/S"], file["estimates/g"]
+        file["estimates/g"] = np.ones((12, 1))
+        file["estimates/accepted_list"] = np.array([6, 7])
+    shown = run("inspect", path).stdout
+    assert "\n  Left out      estimates/S: is missing: CaImAn stopped before it saved the field\n" in shown
+    assert "\n  Left out      estimates/g: covers 12 components, the file has 13\n" in shown
+    assert "\n  Warning       CaImAn did not finish saving this file: 1 of the 42 fields" in shown
+    assert (
+        "\n  Warning       idx_components and the lists made by hand in CaImAn's viewer contradict each other" in shown
+    )
+    assert "13 (7 accepted, 6 rejected, 2 accepted by hand)" in shown
+
+
+def test_results_of_the_first_batch_only_are_named(caiman_files):
+    notes = {note.code: note.message for note in summary_of(caiman_files["sim_onacid_fitnext"]).notes}
+    assert notes["first-batch-only"] == (
+        "OnACID did not finish: the footprints and traces are those of its first batch of frames."
     )
 
 
@@ -166,28 +192,28 @@ def test_shapes_are_those_of_every_file(caiman_file):
         count, frames = file["estimates/C"].shape
     assert summary.traces["denoised"].shape == (frames, count)
     assert summary.num_frames == frames
-    assert all(image.shape == summary.frame_shape for image in summary.images.values())
+    assert all(len(image.shape) == len(summary.frame_shape) for image in summary.images.values())
     assert all(metric.shape == (count,) for metric in summary.metrics.values())
     assert summary.components.count == count
 
 
-def test_dff_of_other_components_is_said_to_be_stale(copy_of):
+def test_dff_of_other_components_is_left_out(copy_of):
     path = copy_of("sim2p_full")
     with h5py.File(path, "r+") as file:
         dff = file["estimates/F_dff"][:-1]
         del file["estimates/F_dff"]
         file["estimates/F_dff"] = dff
     summary = summary_of(path)
-    messages = {note.code: note.message for note in summary.notes}
-    assert messages["stale-values"] == "Passed over, since they do not cover the 13 components: F_dff (12)."
+    (left_out,) = summary.left_out
+    assert (left_out.field, left_out.reason) == ("estimates/F_dff", "covers 12 components, the file has 13")
     assert list(summary.traces) == ["raw", "denoised", "deconvolved"]
 
 
-def test_no_trace_and_no_footprint_is_read(copy_of):
-    """The values lie in a file that is gone: reading any of them would fail."""
+def test_no_trace_is_read(copy_of):
+    """The values are in a file that is gone: reading any of them would fail."""
     path = copy_of("sim2p_full")
     with h5py.File(path, "r+") as file:
-        for name in ("C", "S", "YrA", "R", "F_dff", "f", "A/data", "A/indices"):
+        for name in ("C", "S", "YrA", "R", "F_dff", "f"):
             shape, dtype = file[f"estimates/{name}"].shape, file[f"estimates/{name}"].dtype
             size = int(np.prod(shape)) * dtype.itemsize
             del file[f"estimates/{name}"]
@@ -215,14 +241,15 @@ def test_the_table_of_one_file_is_plain_in_a_pipe(run, caiman_files):
         "  Frame         60 × 80 (rows × columns), pixel 1.2 µm wide, 1.5 µm high\n"
         "  Recording     600 frames, 15.49 frames/s, 38.7 s\n"
         "  Movie         /data/lab/sessions/movie/sim2p.tif\n"
-        "  Components    7 (7 accepted); 6 more set aside\n"
+        "  Components    7 (7 accepted); 6 more discarded\n"
         "  Traces        raw (C + YrA), ΔF/F (F_dff), denoised (C), deconvolved (S): 600 × 7 float64\n"
         "  Images        correlation, background (sum of b): 60 × 80 float64; noise: 60 × 80 float32\n"
         "  Metrics       SNR 10.4 to 27.3 (median 10.9); r 0.972 to 0.997 (median 0.987); "
         "CNN 1.42e-10 to 1 (median 1)\n"
         "  Fits          baseline, initial calcium, noise, regularization: 7 float64; AR coefficients: 7 × 1 float64\n"
         "  Background    1 component\n"
-        "  Note          select_components left the accepted components only; the 6 others are set aside in the file.\n"
+        "  Note          select_components kept the accepted components only; "
+        "the 6 others are in the file as discarded components.\n"
     )
 
 

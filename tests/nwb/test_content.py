@@ -637,8 +637,6 @@ def test_everything_that_caiman_can_save(everything: Path, convert: Nwb, read: R
         table = ophys["ImageSegmentation"]["PlaneSegmentation"]
         assert_same(table["eccentricity"][:], stored["ecc"])
         assert_same(table["frame_added"][:], added)
-        assert list(np.flatnonzero(table["manually_accepted"][:])) == [0, 2, 11]
-        assert list(np.flatnonzero(table["manually_rejected"][:])) == [1]
         assert_same(ophys["Fluorescence"]["DfOverFDenoised"].data[:], stored["F_dff_dec"].T)
         assert_same(ophys["Fluorescence"]["DfOverFDeconvolved"].data[:], stored["S_dff"].T)
         baseline = stored["b0"].reshape(60, 80, order="F").T

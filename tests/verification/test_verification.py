@@ -72,7 +72,7 @@ def test_everything_that_caiman_can_save_is_verified(everything: Path, everythin
     report = verify(everything, everything_nwb)
     assert report.ok, str(report)
     told = {path for finding in report.equal for path in finding.caiman}
-    assert {f"estimates/{name}" for name in ("W", "shifts", "F_dff_dec", "S_dff", "accepted_list", "ecc", "b0")} <= told
+    assert {f"estimates/{name}" for name in ("W", "shifts", "F_dff_dec", "S_dff", "ecc", "b0")} <= told
     assert "time_neuron_added" in told
     assert {path for finding in report.not_stored for path in finding.caiman} >= {"t_online", "estimates/center"}
 

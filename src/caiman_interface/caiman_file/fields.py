@@ -80,8 +80,10 @@ class Fields:
             node = self.group.find(name, ndim=1)
         except (UnusableFieldError, CaimanFileError):
             return None
-        is_array = isinstance(node, h5py.Dataset) and node.ndim > 0
-        return node.shape if is_array and (node.size or allow_empty) else None
+        if not isinstance(node, h5py.Dataset) or node.ndim == 0 or not (node.size or allow_empty):
+            return None
+        shape: tuple[int, ...] = node.shape
+        return shape
 
     def omit(self, name: str, reason: str) -> None:
         """Record that a field is left out."""

@@ -117,7 +117,9 @@ def _print_summary(console: Console, summary: FileSummary) -> None:
         *(("Note", note.message) for note in summary.notes),
     ]
     for label, message in remarks:
-        console.print(Text(f"  {label:<{_LABEL_WIDTH}}", style="yellow").append(message, style="default"), soft_wrap=True)
+        console.print(
+            Text(f"  {label:<{_LABEL_WIDTH}}", style="yellow").append(message, style="default"), soft_wrap=True
+        )
 
 
 def _lines(summary: FileSummary) -> list[tuple[str, str]]:
