@@ -22,6 +22,9 @@ FLAGS = (
     "--disable-sync",
 )
 
+_DOUBLE_CLICK = 400
+"""Milliseconds in which a second click counts as a double click."""
+
 _POINT_ON_SCREEN = """
 ([x, y]) => {
     const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("field"))
@@ -56,7 +59,7 @@ class ReportPage:
     ----------
     page : playwright.sync_api.Page
     problems : list of str
-        Errors and warnings of the console, exceptions and dialogs.
+        Errors of the console, exceptions and dialogs.
     requests : list of str
         Addresses of everything that the page asked for, apart from itself and what it contains.
     """
@@ -74,7 +77,7 @@ class ReportPage:
         self.page.wait_for_selector("body[data-ready]")
 
     def _note_message(self, message: Any) -> None:
-        if message.type in {"error", "warning"}:
+        if message.type == "error":
             self.problems.append(message.text)
 
     def _note_dialog(self, dialog: Any) -> None:
@@ -125,6 +128,7 @@ class ReportPage:
 
     def click_field(self, x: float, y: float, **options: Any) -> None:
         """Click on a point of the field of view, in pixels of the frame."""
+        self.page.wait_for_timeout(_DOUBLE_CLICK)
         left, top = self.page.evaluate(_POINT_ON_SCREEN, [x, y])
         if options.get("shift"):
             self.page.keyboard.down("Shift")

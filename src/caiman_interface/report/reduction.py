@@ -72,12 +72,6 @@ class CodedTraces:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
-    def decoded(self) -> NDArray[np.float64]:
-        """Return the values, as the page computes them."""
-        span = (self.high - self.low)[:, np.newaxis]
-        values = self.low[:, np.newaxis] + self.codes / _LEVELS * span
-        return np.where(self.codes == _MISSING, np.nan, values)
-
 
 def reduce_trace(trace: TraceSource, binning: Binning) -> NDArray[np.float32]:
     """Return the reduced trace of each component, (components, samples), in the order in which the values occur."""
