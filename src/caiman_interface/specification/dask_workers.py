@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -52,9 +53,9 @@ def dask_workers(scheduler: str, jobs: int, listener: Listener | None) -> Iterat
                 yield Workers(executor, partial(_convert_on_dask, topic), threads=1)
             except BaseException:
                 dask.Event(f"{topic}-stop", client=client).set()  # conversions that run end without a partial file
+                executor.shutdown(wait=False)  # cancels what has not begun
                 raise
             finally:
-                executor.shutdown(wait=True, cancel_futures=True)
                 if listener is not None:
                     client.unsubscribe_topic(topic)
     finally:
@@ -64,8 +65,8 @@ def dask_workers(scheduler: str, jobs: int, listener: Listener | None) -> Iterat
 
 def _handler(listener: Listener) -> Callable[[Any], None]:
     def handle(event: Any) -> None:
-        _, report = event
-        listener(Progressed(**report))
+        _, message = event
+        listener(Progressed(**message["progress"]))
 
     return handle
 
@@ -80,6 +81,6 @@ def _convert_on_dask(topic: str, conversion: SessionConversion) -> SessionOutcom
     def report(progressed: Progressed) -> None:
         if stop.is_set():
             raise Cancelled("The conversion was cancelled.")
-        worker.log_event(topic, vars(progressed))
+        worker.log_event(topic, {"progress": asdict(progressed)})
 
     return convert_session(conversion, report)

@@ -186,26 +186,27 @@ class _LocalWorkers(Workers):
     """Processes on this machine, each started from a fresh interpreter: a fork would copy locks that are held."""
 
     def __init__(self, jobs: int, threads: int | None, listener: Listener | None) -> None:
-        self._context = multiprocessing.get_context("spawn")
-        self._link = _Link(self._context.Queue(), self._context.Event())
-        self._reader = threading.Thread(target=_pass_on, args=(self._link.reports, listener), daemon=True)
-        self._reader.start()
         self._jobs = jobs
-        super().__init__(self._pool(), _convert_in_worker, width=jobs, threads=threads)
+        self._listener = listener
+        self._link, executor = self._start()
+        super().__init__(executor, _convert_in_worker, width=jobs, threads=threads)
 
-    def _pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._jobs, mp_context=self._context, initializer=_begin, initargs=(self._link,))
+    def _start(self) -> tuple[_Link, ProcessPoolExecutor]:
+        context = multiprocessing.get_context("spawn")
+        link = _Link(context.Queue(), context.Event())
+        link.reports.cancel_join_thread()
+        threading.Thread(target=_pass_on, args=(link.reports, self._listener), daemon=True).start()
+        return link, ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_begin, initargs=(link,))
 
     def restart(self) -> None:
-        self.executor.shutdown(wait=False, cancel_futures=True)
-        self.executor = self._pool()
+        self.close()
+        # With a new queue: a process that is killed while it reports leaves the lock of the old one locked.
+        self._link, self.executor = self._start()
 
     def close(self) -> None:
         self._link.stop.set()
         self.executor.shutdown(cancel_futures=True)
         self._link.reports.put(None)
-        self._reader.join()
-        self._link.reports.close()
 
 
 def _pass_on(reports: Any, listener: Listener | None) -> None:
@@ -232,6 +233,7 @@ def _begin(link: _Link) -> None:
     global _link  # noqa: PLW0603 (how a process pool hands over what can only be inherited)
     _link = link
     _is_idle.set()
+    link.reports.cancel_join_thread()  # a process that was killed may have left its lock locked
     # Signals of the terminal go to all its processes; a worker ends where it leaves no partial file.
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
@@ -259,6 +261,8 @@ def _convert_in_worker(conversion: SessionConversion) -> SessionOutcome:
     try:
         _report(None)
         return convert_session(conversion, _report)
+    except SystemExit as end:  # the executor would go on
+        os._exit(int(end.code or 0))
     finally:
         _is_idle.set()
 
