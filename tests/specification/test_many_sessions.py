@@ -105,7 +105,7 @@ def test_the_report_is_on_disk(study):
         }
 
 
-def test_resume_skips_what_was_made_from_the_same_input(study, tmp_path):
+def test_resume_skips_what_was_made_from_the_same_input(study):
     path, folder = study
     before = {one.name: one.stat().st_mtime_ns for one in folder.glob("*.nwb")}
     report = convert_specification(path, folder, keep_going=True, resume=True)
