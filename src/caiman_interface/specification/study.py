@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from caiman_interface.writer.file import Backend
+from caiman_interface.writer.partial_files import remove_leftovers
 
 from .checks import (
     CheckResult,
@@ -289,6 +290,7 @@ class _Study:
         self._write()
         for conversion, outcome in run_sessions(conversions, workers, started=self._start):
             self._end(conversion.session, outcome)
+        remove_leftovers(self.folder)  # of workers that were killed
 
     def report(self) -> ConversionReport:
         """Return the records of the sessions of this run, in the order of the specification."""
