@@ -222,6 +222,11 @@ def test_only_an_nwb_file_is_compared_with_a_source(caiman_files, tmp_path):
         write_report(path, tmp_path / "report.html", caiman_file=path)
 
 
+def test_a_picture_is_not_compared_with_a_source(caiman_files, converted, tmp_path):
+    with pytest.raises(ValueError, match=r"Only a page \(\.html\) shows a comparison"):
+        write_report(converted("sim2p_full"), tmp_path / "report.png", caiman_file=caiman_files["sim2p_full"])
+
+
 def test_a_report_that_fails_leaves_nothing_behind(caiman_files, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("No space left on device")

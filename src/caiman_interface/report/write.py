@@ -65,10 +65,13 @@ def write_report(
     ImportError
         If a package of the extra ``report`` is not installed.
     ValueError
-        If `output` has another extension, or the NWB file contains no results or several.
+        If `output` has another extension, the NWB file contains no results or several, or `caiman_file` is given for a
+        picture or for a CaImAn file.
     """
     source, output = Path(source), Path(output)
     check_output(output, overwrite=overwrite)
+    if caiman_file is not None and output.suffix.lower() != ".html":
+        raise ValueError(f"Only a page (.html) shows a comparison with '{caiman_file}'; '{output}' is a picture.")
     heading = title or source.name
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".caiman-report-") as folder:
         finished = Path(folder) / output.name
