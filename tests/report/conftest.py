@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from report_browser import Browser, chromium_path, start_chromium
@@ -69,3 +70,15 @@ def everything_page(everything: Path, tmp_path_factory: pytest.TempPathFactory) 
     from caiman_interface.report import write_report
 
     return write_report(everything, tmp_path_factory.mktemp("page") / "everything.html")
+
+
+@pytest.fixture
+def manual_file(copy_of: Callable[[str], Path]) -> Path:
+    """A file in which a user accepted and rejected components in CaImAn's viewer."""
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        for name, chosen in (("accepted_list", [0, 2, 11]), ("rejected_list", [1])):
+            if name in file["estimates"]:
+                del file["estimates"][name]
+            file["estimates"][name] = np.array(chosen)
+    return path

@@ -99,13 +99,22 @@ def test_a_search_finds_components_that_a_filter_hides(page):
     assert page.get("status", "model.active") == 0
 
 
-@pytest.mark.parametrize(
-    ("button", "count"), [("Accepted", 7), ("Rejected", 6), ("Discarded", 6), ("Manual", 4), ("All", 19)]
-)
+@pytest.mark.parametrize(("button", "count"), [("Accepted", 7), ("Rejected", 6), ("Discarded", 6), ("All", 19)])
 def test_buttons_filter_by_status(page, button, count):
     page.page.get_by_role("button", name=button, exact=True).click()
     page.settle()
     assert page.shown() == f"{count} of 19 components shown"
+
+
+def test_the_choices_of_a_user_are_shown_and_filtered(browser, manual_file, tmp_path):
+    page = ReportPage(browser, write_report(manual_file, tmp_path / "manual.html"))
+    page.page.get_by_role("button", name="Manual", exact=True).click()
+    page.settle()
+    assert page.shown() == "4 of 13 components shown"
+    page.press("ArrowRight")
+    assert "Component 1</b> accepted, manually rejected" in page.get("details", "model.text")
+    assert (page.problems, page.requests) == ([], [])
+    page.close()
 
 
 def test_a_slider_filters_by_snr(page, results):

@@ -102,13 +102,19 @@ def test_the_values_are_those_of_the_caiman_file(everything):
     with ReportData.open(everything) as data, CaimanResults.open(everything) as results:
         components = results.components
         assert data.components.statuses.count("accepted") == len(components.acceptance.accepted)
-        assert [n for n, manual in enumerate(data.components.manual) if manual == "accepted"] == [0, 2, 11]
         assert np.array_equal(data.components.traces["raw"][:, [12]], components.traces["raw"][:, [12]])
         assert set(data.components.traces) >= {"raw", "dff", "denoised", "deconvolved", "dff_denoised"}
         assert data.tally() == {"accepted": 7, "rejected": 6, "discarded": 6}
         name, image = data.backdrop()
         assert name == "correlation image"
         assert np.array_equal(image, results.images["correlation"])
+
+
+def test_the_choices_of_a_user_are_read(manual_file):
+    with ReportData.open(manual_file) as data:
+        manual = data.components.manual
+    assert [n for n, choice in enumerate(manual) if choice == "accepted"] == [0, 2, 11]
+    assert [n for n, choice in enumerate(manual) if choice == "rejected"] == [1]
 
 
 def test_directories_are_not_shown(caiman_files):
