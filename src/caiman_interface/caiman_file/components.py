@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .acceptance import HAND_PICKED, Acceptance, Verdict, read_acceptance, read_hand_picked
+from .display import html_table
 from .edits import Edits, have_same_order
 from .encoding import Node, check_is_stored, describe, is_numeric
 from .errors import CaimanFileError
@@ -103,7 +104,15 @@ class Components:
         self.count = len(self.footprints)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(count={self.count}, frame_shape={self.frame_shape})"
+        return (
+            f"{type(self).__name__}(count={self.count}, frame_shape={self.frame_shape}, num_frames={self.num_frames})"
+        )
+
+    def _repr_html_(self) -> str:
+        accepted = str(len(self.acceptance.accepted)) if self.acceptance.is_evaluated else "not evaluated"
+        names = {"Traces": list(self.traces), "Metrics": list(self.metrics), "Fits": list(self.fits)}
+        facts = {kind: ", ".join(found) or "none" for kind, found in names.items()}
+        return html_table(f"{self.count} components", {"Accepted": accepted, **facts})
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]

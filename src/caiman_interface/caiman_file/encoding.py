@@ -26,7 +26,7 @@ _CHECKED_BYTES = 2**26
 _GREATEST_COMPRESSION = 5000
 
 # CaImAn nests parameters three groups deep.
-_DEEPEST_NESTING = 8
+DEEPEST_NESTING = 8
 
 Node: TypeAlias = "h5py.Group | h5py.Dataset"
 
@@ -153,8 +153,8 @@ def read_value(node: Any) -> Any:
 
 
 def _read_nested(node: Any, *, depth: int) -> Any:
-    if depth > _DEEPEST_NESTING:
-        message = f"is nested more than {_DEEPEST_NESTING} groups deep, or contains itself"
+    if depth > DEEPEST_NESTING:
+        message = f"is nested more than {DEEPEST_NESTING} groups deep, or contains itself"
         raise UnusableFieldError(message)
     if isinstance(node, h5py.Datatype):
         message = "is a named data type, not a value"

@@ -13,6 +13,9 @@ from .encoding import Node, check_is_stored, is_absent, read_value, usable_dtype
 from .errors import CaimanFileError
 from .omissions import UnusableFieldError
 
+# What h5py and numpy raise where a file is damaged.
+DAMAGE = (KeyError, MemoryError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
+
 
 class FileGroup:
     """One group of an open file.
@@ -60,12 +63,13 @@ class FileGroup:
         """
         with reading(self._group, self.file_path, self.place(name)):
             # Group.get returns None for a damaged member too, and for any member of a closed file.
+            link = self._link(name)
             if name not in self._group:
-                if self._is_link(name):
-                    message = "is a link that leads nowhere"
+                if link is not None:
+                    message = f"is a link to '{link.path}', which does not exist"
                     raise UnusableFieldError(message)
                 return None
-            node = self._group[name]
+            node = self._follow(name, link)
             if isinstance(node, h5py.Dataset):
                 _ = node.dtype  # fails here for a type that numpy does not have
             return None if is_absent(node, ndim=ndim) else node
@@ -102,12 +106,22 @@ class FileGroup:
             self.file_path, problem, place=self.place(name) or "/", found=found, expected=expected, remedy=remedy
         )
 
-    def _is_link(self, name: str) -> bool:
+    def _link(self, name: str) -> h5py.SoftLink | h5py.ExternalLink | None:
+        """Return the soft or external link of a member; None where it is neither."""
         try:
             link = self._group.get(name, getlink=True)
-        except (KeyError, OSError, RuntimeError, ValueError):
-            return False
-        return isinstance(link, h5py.SoftLink | h5py.ExternalLink)
+        except DAMAGE:
+            return None
+        return link if isinstance(link, h5py.SoftLink | h5py.ExternalLink) else None
+
+    def _follow(self, name: str, link: h5py.SoftLink | h5py.ExternalLink | None) -> Node:
+        try:
+            return self._group[name]
+        except (KeyError, OSError) as error:
+            if not isinstance(link, h5py.ExternalLink):
+                raise
+            message = f"is a link to '{link.path}' of the file '{link.filename}', which cannot be opened"
+            raise UnusableFieldError(message) from error
 
 
 @contextmanager
@@ -126,7 +140,7 @@ def reading(node: Any, file_path: Path, place: str) -> Iterator[None]:
             yield
     except (CaimanFileError, UnusableFieldError):
         raise
-    except (KeyError, MemoryError, OSError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         if node:
             raise CaimanFileError(
                 file_path,

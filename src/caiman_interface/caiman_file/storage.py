@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import is_absent, is_numeric, is_sparse, read_value, text_of
+from .encoding import DEEPEST_NESTING, check_is_stored, is_absent, is_numeric, is_sparse, read_value, text_of
+from .groups import DAMAGE
+from .omissions import UnusableFieldError
 
 # Numbers that CaImAn writes as text: one per component.
 _NUMBERS_AS_TEXT = ("bl", "c1", "lam", "neurons_sn")
@@ -53,14 +56,16 @@ def describe_storage(file: h5py.File) -> dict[str, Any]:
         Parameters (``params/…``) that are stored in the usual way, see `usual_storage`, are left out.
     """
     described: dict[str, Any] = {}
-    for path, node in _members(file, ""):
-        entry = _entry(path, node)
-        name = path.removeprefix(_PARAMETERS)
-        if name == path or entry != usual_storage(_plain(node)):
-            described[path] = entry
+    for path, node in _members(file, "", depth=0):
+        with suppress(UnusableFieldError, *DAMAGE):  # what cannot be read is not restored either
+            entry = _entry(path, node)
+            name = path.removeprefix(_PARAMETERS)
+            if name == path or entry != usual_storage(_plain(node)):
+                described[path] = entry
     for group in ("estimates", "estimates/discarded_components"):
-        if _are_equal(file.get(f"{group}/R"), file.get(f"{group}/YrA")):
-            described[f"{group}/R"] = ["=", f"{group}/YrA"]
+        with suppress(UnusableFieldError, *DAMAGE):
+            if _are_equal(file.get(f"{group}/R"), file.get(f"{group}/YrA")):
+                described[f"{group}/R"] = ["=", f"{group}/YrA"]
     return described
 
 
@@ -95,15 +100,19 @@ def number_text(number: float) -> str:
     return repr(float(number))
 
 
-def _members(group: h5py.Group, start: str) -> Iterator[tuple[str, Any]]:
-    """Yield the path and the node or attribute value of everything that holds a value."""
-    for name, value in group.attrs.items():
-        yield f"{start}{name}", value
-    for name, node in group.items():
-        path = f"{start}{name}"
+def _members(group: h5py.Group, start: str, *, depth: int) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the node or attribute value of everything that has a readable value."""
+    for name in group.attrs:
+        with suppress(*DAMAGE):
+            yield f"{start}{name}", group.attrs[name]
+    for name in group:
+        path, node = f"{start}{name}", None
+        with suppress(*DAMAGE):
+            node = group[name]
         if isinstance(node, h5py.Group) and len(node) and not is_sparse(node):
-            yield from _members(node, f"{path}/")
-        else:
+            if depth < DEEPEST_NESTING:  # groups that contain themselves go on for ever
+                yield from _members(node, f"{path}/", depth=depth + 1)
+        elif isinstance(node, h5py.Group | h5py.Dataset):
             yield path, node
 
 
@@ -171,6 +180,7 @@ def _are_equal(first: Any, second: Any) -> bool:
     """Return whether two datasets of numbers hold the same values, read a block at a time."""
     if not (isinstance(first, h5py.Dataset) and isinstance(second, h5py.Dataset)):
         return False
+    check_is_stored(first)
     if first.ndim == 0 or first.shape != second.shape or first.dtype != second.dtype or not is_numeric(first):
         return False
     row_bytes = max(1, int(np.prod(first.shape[1:])) * first.dtype.itemsize)

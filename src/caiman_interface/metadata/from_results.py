@@ -93,7 +93,9 @@ def _image_description(name: str, image: NDArray[Any], results: CaimanResults) -
     """Return the description of an image, which says so where the image has another size than the frame."""
     if image.shape == results.frame_shape:
         return IMAGES[name].description
-    return f"{IMAGES[name].description} Of the movie as OnACID shrank it (ds_factor): its pixels are larger."
+    if results.method == "OnACID":
+        return f"{IMAGES[name].description} Of the movie as OnACID shrank it (ds_factor): its pixels are larger."
+    return f"{IMAGES[name].description} Of the downsampled frame (init.ssub): its pixels are larger."
 
 
 def _series(name: str, ending: str, table: RoiTable = COMPONENTS) -> dict[str, str]:

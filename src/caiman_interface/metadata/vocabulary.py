@@ -127,6 +127,10 @@ IMAGES = {
     "correlation": ImageText(
         "correlation_image", "Correlation of each pixel with its neighbours: CaImAn's Cn (local_correlations), no unit."
     ),
+    "peak_to_noise": ImageText(
+        "peak_to_noise_image",
+        "Peak-to-noise ratio of each pixel, no unit: CaImAn's Cn, with values above those of a correlation.",
+    ),
     "mean": ImageText(
         "mean_image", "Sum of the spatial background components: CaImAn's b summed over components, arbitrary units."
     ),

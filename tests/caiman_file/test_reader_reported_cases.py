@@ -1,0 +1,152 @@
+"""Situations from public bug reports, rebuilt on real files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from caiman_interface.caiman_file import CaimanFileError, CaimanResults, Omission
+
+
+def replace(group: h5py.Group, name: str, value: object) -> None:
+    if name in group:
+        del group[name]
+    group[name] = value
+
+
+# The order in which CaImAn up to 1.10 saved the fields of `estimates`, as far as the test cuts it.
+SAVED_FIRST = ["A", "C", "f", "b", "R", "W", "b0", "YrA", "S", "sn", "g", "bl", "c1", "neurons_sn", "lam", "center"]
+
+
+@pytest.mark.parametrize("last", ["C", "YrA", "center"])
+def test_a_save_that_stopped_at_a_nan(copy_of: Callable[[str], Path], last: str) -> None:
+    path = copy_of("sim2p_full")
+    kept = SAVED_FIRST[: SAVED_FIRST.index(last) + 1]
+    with h5py.File(path, "r+") as file:
+        for name in list(file["estimates"]):
+            if name not in kept:
+                del file["estimates"][name]
+    with CaimanResults(path) as results:
+        assert not results.components.acceptance.is_evaluated
+        assert "SNR_comp" in results.missing_fields
+        assert not set(kept) & set(results.missing_fields)
+        warning = next(one for one in results.warnings if "did not finish saving" in one)
+        assert f"{len(results.missing_fields)} of the 42 fields" in warning
+        missing = "is missing: CaImAn stopped before it saved the field"
+        assert Omission("estimates/idx_components", missing) in results.omissions
+        assert results.components.traces["denoised"].shape == (600, 13)
+        assert ("raw" in results.components.traces) == ("YrA" in kept)
+        assert results.summary().warnings == results.warnings
+
+
+def test_every_complete_file_has_all_fields(caiman_file: Path) -> None:
+    with CaimanResults(caiman_file) as results:
+        assert results.missing_fields == ()
+
+
+def test_a_save_from_the_viewer_while_it_shows_the_rejected(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim1p_cnmfe")
+    with h5py.File(path, "r+") as file:
+        for name, values in {
+            "accepted_list": [0, 1, 2, 5],
+            "rejected_list": [3, 4],
+            "idx_components": [3, 4],
+            "idx_components_bad": [0, 1, 2, 5, 6, 7, 8, 9, 10, 11],
+        }.items():
+            replace(file["estimates"], name, np.array(values))
+    with CaimanResults(path) as results:
+        assert np.flatnonzero(results.components.hand_picked["manually_rejected"]).tolist() == [3, 4]
+        (warning,) = results.warnings
+        assert "contradict each other for 6 components (0, 1, 2, 3, 4, 5)" in warning
+        facts = results.summary().components
+    assert (facts.accepted, facts.manually_accepted, facts.manually_rejected) == (2, 4, 2)
+
+
+def test_rows_and_columns_swapped_as_for_avi_movies(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim2p_ser_v1.4.5")
+    with h5py.File(path, "r+") as file:
+        replace(file["estimates"], "dims", np.array([80, 60]))
+        replace(file["params/data"], "dims", np.array([80, 60]))
+        expected = file["estimates/Cn"][()]
+    with CaimanResults(path) as results:
+        assert results.frame_shape == (60, 80)
+        np.testing.assert_array_equal(results.images["correlation"], expected)
+        fields = {omission.field for omission in results.omissions}
+    assert {"estimates/dims", "params/data/dims"} <= fields
+
+
+def test_a_peak_to_noise_image_as_correlation_image(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim1p_cnmfe")
+    with h5py.File(path, "r+") as file:
+        image = 1 + 30 * np.abs(file["estimates/Cn"][()])
+        replace(file["estimates"], "Cn", image)
+    with CaimanResults(path) as results:
+        assert "correlation" not in results.images
+        np.testing.assert_array_equal(results.images["peak_to_noise"], image)
+
+
+def test_images_of_the_downsampled_frame(caiman_files: dict[str, Path]) -> None:
+    path = caiman_files["sim_cnmfe_default_ssub"]
+    with CaimanResults(path) as results, h5py.File(path) as file:
+        assert results.frame_shape == (64, 72)
+        expected = file["estimates/b0"][()].reshape((32, 36), order="F")
+        np.testing.assert_array_equal(results.images["baseline"], expected, strict=True)
+        assert results.ring_model_frame_shape == (16, 18)
+        assert results.omissions == ()
+
+
+def test_weights_of_a_component_that_failed_online(caiman_files: dict[str, Path]) -> None:
+    path = caiman_files["sim_onacid_nan"]
+    with CaimanResults(path) as results, h5py.File(path) as file:
+        stored = file["estimates/b"][()]
+        assert np.isnan(stored).sum() == results.background_footprints.not_finite == 147
+        np.testing.assert_array_equal(results.background_footprints.matrix.toarray(), stored)
+        assert "one component that failed in OnACID" in results.warnings[0]
+        np.testing.assert_array_equal(results.components.traces["denoised"][:], file["estimates/C"][()].T)
+
+
+def test_the_first_batch_of_deconvolved_traces_only(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim2p_onacid")
+    with h5py.File(path, "r+") as file:
+        replace(file["estimates"], "S", np.zeros((5, 200), dtype=np.float32))
+    with CaimanResults(path) as results:
+        assert list(results.components.traces) == ["raw", "denoised"]
+        assert Omission("estimates/S", "covers 5 components, the file has 11") in results.omissions
+
+
+def test_complex_parameters_are_text(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        file["params/init/odd"] = 1 + 2j
+    with CaimanResults(path) as results:
+        assert results.parameters.stored["init"]["odd"] == "(1+2j)"
+        assert results.omissions == ()
+
+
+@pytest.mark.parametrize("part", ["data", "indices"])
+def test_footprints_that_declare_more_than_the_file_stores(copy_of: Callable[[str], Path], part: str) -> None:
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        dtype = file[f"estimates/A/{part}"].dtype
+        del file[f"estimates/A/{part}"]
+        file.create_dataset(f"estimates/A/{part}", (10**12,), dtype, chunks=(1024,))
+    with pytest.raises(CaimanFileError, match="of which the file stores nearly none") as caught:
+        CaimanResults(path)
+    assert caught.value.place == "estimates/A"
+
+
+def test_how_a_damaged_file_is_stored_can_be_described(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        file["params/data/again"] = file["params"]
+        file["estimates/nowhere"] = h5py.SoftLink("/gone")
+        file["estimates/kind"] = np.dtype("f8")
+        file.create_dataset("estimates/vast", (10**12,), "f8", chunks=(1024,))
+    with CaimanResults(path) as results:
+        assert results.stored_as["estimates/C"] == ["float64", [13, 600]]
+        (omission,) = results.omissions
+        assert omission.field == "params/data/again"
