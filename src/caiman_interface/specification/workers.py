@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from .conversion import Listener, Progressed, SessionConversion, SessionOutcome, convert_session
@@ -93,6 +94,7 @@ def run_sessions(
     waiting, lost = deque(conversions), deque[SessionConversion]()
     running: dict[Future[SessionOutcome], SessionConversion] = {}
     retried: set[int] = set()
+    existing = {one.session.number for one in conversions if one.path.exists()}
     width = workers.width or len(conversions)
     while waiting or running or lost:
         while waiting and len(running) < width:
@@ -109,7 +111,9 @@ def run_sessions(
             conversion = running.pop(future)
             error = future.exception()
             if isinstance(error, BrokenExecutor) and conversion.session.number not in retried:
-                lost.append(conversion)
+                # Its output may be complete already; an output that was there before is not touched.
+                is_new = conversion.session.number not in existing
+                lost.append(replace(conversion, overwrite=conversion.overwrite or is_new))
             else:
                 yield conversion, future.result() if error is None else _failed(conversion, error)
 
