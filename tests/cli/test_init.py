@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from jsonschema import Draft7Validator
 
+from caiman_interface.cli.program import program
 from caiman_interface.specification.checks import check_specification
 
 
@@ -31,18 +35,19 @@ def test_planes_are_one_session(run, caiman_files, tmp_path):
     assert list(session["source_data"]) == ["Plane0", "Plane1"]
 
 
-def test_nothing_is_replaced_without_force(run, caiman_files, tmp_path):
+def test_nothing_is_replaced_without_overwrite(run, caiman_files, tmp_path):
     output, schema = tmp_path / "session.yml", tmp_path / "caiman-interface.schema.json"
     output.write_text("mine")
     schema.write_text("mine too")
     result = run("init", caiman_files["sim2p_full"], "-o", output)
     assert result.exit_code == 1
     assert f"{output} exists" in result.stderr
-    assert "--force" in result.stderr
+    assert "--overwrite" in result.stderr
     assert output.read_text() == "mine"
     other = tmp_path / "other.yml"
     assert run("init", caiman_files["sim2p_full"], "-o", other).exit_code == 0
     assert schema.read_text() == "mine too"
+    assert run("init", caiman_files["sim2p_full"], "-o", output, "--overwrite").exit_code == 0
     assert run("init", caiman_files["sim2p_full"], "-o", output, "--force").exit_code == 0
     assert output.read_text(encoding="utf-8") == other.read_text(encoding="utf-8").replace("other.yml", "session.yml")
     assert schema.read_text(encoding="utf-8").startswith("{")
@@ -68,3 +73,60 @@ def test_a_folder_that_is_not_there(run, caiman_files, tmp_path):
     result = run("init", caiman_files["sim2p_full"], "-o", tmp_path / "none" / "session.yml")
     assert result.exit_code == 1
     assert f"There is no folder {tmp_path / 'none'}" in result.stderr
+
+
+def test_a_pattern_finds_the_sessions_of_a_study(run, caiman_files, tmp_path):
+    study, output = tmp_path / "study", tmp_path / "study.yml"
+    for place in ("m1/day1/plane0", "m1/day1/plane1", "m2/day1/results", "m2/notes"):
+        (study / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(caiman_files["sim2p_minimal"], study / f"{place}.hdf5")
+    result = run("init", study, "--pattern", "{subject_id}/{session_id}/*.hdf5", "-o", output)
+    assert result.exit_code == 0, result.stderr
+    assert "Found 2 sessions with 3 files.\n1 HDF5 files do not match the pattern:\n" in result.stderr
+    assert str(study / "m2" / "notes.hdf5") in result.stderr
+    data = yaml.safe_load(output.read_text(encoding="utf-8"))
+    first, second = data["experiments"]["recordings"]["sessions"]
+    assert (first["nwbfile_name"], second["nwbfile_name"]) == ("sub-m1_ses-day1", "sub-m2_ses-day1")
+    assert list(first["source_data"]) == ["Plane0", "Plane1"]
+    assert first["source_data"]["Plane1"]["metadata_key"] == "plane1"
+    assert second["source_data"] == {"Segmentation": {"file_path": "study/m2/day1/results.hdf5"}}
+    assert second["metadata"]["Subject"] == {"subject_id": "m2", "sex": None, "age": None}
+    assert second["metadata"]["NWBFile"]["session_id"] == "day1"
+    findings = check_specification(output).findings
+    assert {finding.severity for finding in findings} == {"blank"}
+
+
+def test_a_batch_of_mesmerize(run, caiman_files, tmp_path):
+    uuid = "00000000-0000-4000-8000-00000000000{}"
+    batch = shutil.copy(
+        Path(__file__).parents[1] / "data" / "mesmerize" / "batch_pandas2.pickle", tmp_path / "b.pickle"
+    )
+    for number in (1, 2, 3):
+        (tmp_path / uuid.format(number)).mkdir()
+        shutil.copy(caiman_files["sim2p_minimal"], tmp_path / uuid.format(number) / f"{uuid.format(number)}.hdf5")
+    output = tmp_path / "study.yml"
+    result = run("init", batch, "-o", output)
+    assert result.exit_code == 1
+    assert "choose one of each with --item" in result.stderr
+    assert run("init", batch, "--item", "mouse2", "--item", uuid.format(1), "-o", output).exit_code == 0
+    sessions = yaml.safe_load(output.read_text(encoding="utf-8"))["experiments"]["recordings"]["sessions"]
+    assert [session["nwbfile_name"] for session in sessions] == ["mouse1", "mouse2"]
+    assert run("init", caiman_files["sim2p_minimal"], "--item", "a", "-o", tmp_path / "c.yml").exit_code == 2
+
+
+def test_questions_are_checked_at_once(caiman_files, tmp_path):
+    output = tmp_path / "session.yml"
+    answers = ["Gratings.", "Doe, Jane; Roe, Max", "", "", "m12", "mouse", "Mus musculus", "female", "F", "90", "P90D"]
+    answers += ["", "", "GCaMP6s", "green", "920", "", "", "today", "2024-05-03T14:30:00+02:00", "010", ""]
+    arguments = ["init", str(caiman_files["sim2p_minimal"]), "--ask", "-o", str(output)]
+    result = CliRunner().invoke(program, arguments, input="\n".join(answers) + "\n")
+    assert result.exit_code == 0, result.stderr
+    data = yaml.safe_load(output.read_text(encoding="utf-8"))
+    assert data["metadata"]["Subject"] == {"subject_id": "m12", "species": "Mus musculus", "sex": "F", "age": "P90D"}
+    assert data["metadata"]["NWBFile"]["experimenter"] == ["Doe, Jane", "Roe, Max"]
+    assert data["metadata"]["Ophys"]["ImagingPlane"][0]["excitation_lambda"] == 920
+    own = data["experiments"]["recordings"]["sessions"][0]["metadata"]["NWBFile"]
+    assert own["session_start_time"] == "2024-05-03T14:30:00+02:00"
+    assert own["session_id"] == "010"
+    for problem in ("Latin name", "one of M, F", "ISO 8601", "positive number", "has the form"):
+        assert problem in result.stderr

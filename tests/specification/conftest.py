@@ -29,6 +29,7 @@ ANSWERS = {
     "emission_lambda": "510.0",
     "session_start_time": '"2024-05-03T14:30:00+02:00"',
     "session_description": "The mouse runs on a wheel.",
+    "session_id": "day3",
 }
 
 WriteSpecification = Callable[[str], Path]

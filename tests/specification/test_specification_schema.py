@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft7Validator
 from neuroconv.utils import load_dict_from_file
 
-from caiman_interface.specification.scaffold import write_scaffold
+from caiman_interface.specification.scaffold import plan_sessions, write_scaffold
 from caiman_interface.specification.schema import specification_schema
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def test_the_example_specifications_are_valid(schema, path):
 def test_a_scaffold_filled_in_is_valid_and_its_blanks_are_not(schema, fill_in, tmp_path):
     path = tmp_path / "session.yml"
     file = ROOT / "tests" / "data" / "sim2p_full.hdf5"
-    path.write_text(write_scaffold([file], folder=tmp_path, file_name=path.name), encoding="utf-8")
+    path.write_text(write_scaffold(plan_sessions([file]), folder=tmp_path, file_name=path.name), encoding="utf-8")
     blank = {error.instance for error in Draft7Validator(schema).iter_errors(load_dict_from_file(path))}
     assert blank == {None}
     fill_in(path)

@@ -3,50 +3,117 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from .output import echo
+
+if TYPE_CHECKING:
+    from caiman_interface.specification.scaffold import PlannedSession
+
 _SUFFIXES = (".yml", ".yaml")
+_BATCHES = (".pickle", ".pkl")
 
 
 @click.command(name="init")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The YAML file to write.")
 @click.option("--planes", is_flag=True, help="The files are planes of one session; by default each is a session.")
-@click.option("--force", is_flag=True, help="Replace files that exist.")
-def command(files: tuple[Path, ...], output: Path, planes: bool, force: bool) -> None:
+@click.option("--pattern", help="Find the sessions in the folder FILE, such as '{subject_id}/{session_id}/*.hdf5'.")
+@click.option("--item", "items", multiple=True, metavar="NAME", help="Item of a mesmerize-core batch (name or uuid).")
+@click.option("--ask", is_flag=True, help="Ask for what only you know.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.option("--force", is_flag=True, hidden=True)
+def command(
+    files: tuple[Path, ...],
+    output: Path,
+    planes: bool,
+    pattern: str | None,
+    items: tuple[str, ...],
+    ask: bool,
+    overwrite: bool,
+    force: bool,
+) -> None:
     """Write a specification for CaImAn files.
 
     \b
     Examples:
       caiman-interface init results.hdf5 -o session.yml
       caiman-interface init plane0.hdf5 plane1.hdf5 --planes -o session.yml
+      caiman-interface init study --pattern "{subject_id}/{session_id}/*.hdf5" \\
+          -o study.yml
 
-    What the files state is filled in. What only you know is a blank: a key without a value, and a comment that says
-    what it wants. `caiman-interface validate` lists the blanks that are left. Beside the specification stands its JSON
-    schema, caiman-interface.schema.json, by which editors complete and check.
+    FILE is a CaImAn file, with --pattern the folder of a study, or a batch of mesmerize-core (.pickle). What the files
+    contain is filled in. What only you know is a blank: a key without a value, and a comment that explains it;
+    `caiman-interface validate` lists the blanks that are left. Beside the specification, the command writes its JSON
+    schema, caiman-interface.schema.json, with which editors complete and check.
     """  # noqa: D301
+    replaces = overwrite or force
     if output.suffix not in _SUFFIXES:
         raise click.BadParameter(
-            f"{output} must end with {' or '.join(_SUFFIXES)}, as NeuroConv demands.", param_hint="'--output'"
+            f"{output} must end with {' or '.join(_SUFFIXES)}, as NeuroConv requires.", param_hint="'--output'"
         )
-    if output.exists() and not force:
-        raise FileExistsError(f"{output} exists. Give another name, or --force to replace it.")
+    if output.exists() and not replaces:
+        raise FileExistsError(f"{output} exists. Give another name, or --overwrite to replace it.")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {output.parent}. Create it, or give another path.")
     from caiman_interface.specification.scaffold import write_scaffold
     from caiman_interface.specification.schema import SCHEMA_FILE_NAME
 
-    text = write_scaffold(
-        files, folder=output.parent, file_name=output.name, schema=f"./{SCHEMA_FILE_NAME}", as_planes=planes
-    )
+    sessions = _plan(files, pattern, items, planes=planes)
+    text = write_scaffold(sessions, folder=output.parent, file_name=output.name, schema=f"./{SCHEMA_FILE_NAME}")
+    if ask:
+        from .ask import fill_in
+
+        text = fill_in(text)
     output.write_text(text, encoding="utf-8")
-    _write_schema(output.with_name(SCHEMA_FILE_NAME), replace=force)
-    click.echo(f"Wrote {output}. Fill in its blanks, which this lists:\n  caiman-interface validate {output}", err=True)
+    _write_schema(output.with_name(SCHEMA_FILE_NAME), replace=replaces)
+    echo(f"Wrote {output}. Fill in its blanks, which this lists:\n  caiman-interface validate {output}", err=True)
+
+
+def _plan(
+    files: tuple[Path, ...], pattern: str | None, items: tuple[str, ...], *, planes: bool
+) -> list[PlannedSession]:
+    from caiman_interface.specification.scaffold import plan_sessions
+
+    is_batch = len(files) == 1 and files[0].suffix in _BATCHES
+    if items and not is_batch:
+        raise click.UsageError("--item is for batches of mesmerize-core (.pickle).")
+    if pattern is not None or is_batch:
+        if planes or len(files) > 1:
+            raise click.UsageError("--pattern takes one folder, and neither it nor a batch goes with --planes.")
+        return _plan_batch(files[0], items) if pattern is None else _plan_study(files[0], pattern)
+    return plan_sessions(files, as_planes=planes)
+
+
+def _plan_study(folder: Path, pattern: str) -> list[PlannedSession]:
+    from caiman_interface.specification.discovery import find_sessions
+    from caiman_interface.specification.scaffold import plan_found_sessions
+
+    found = find_sessions(folder, pattern)
+    count = sum(len(session.files) for session in found.sessions)
+    echo(f"Found {len(found.sessions)} sessions with {count} files.", err=True)
+    if found.unmatched:
+        echo(f"{len(found.unmatched)} HDF5 files do not match the pattern:", err=True)
+        for path in found.unmatched:
+            echo(f"  {path}", err=True)
+    return plan_found_sessions(found.sessions)
+
+
+def _plan_batch(batch: Path, items: tuple[str, ...]) -> list[PlannedSession]:
+    from caiman_interface.specification.mesmerize import choose_items, read_batch
+    from caiman_interface.specification.scaffold import PlannedSession, safe_name
+
+    chosen = choose_items(read_batch(batch), items)
+    if not chosen:
+        raise ValueError(f"{batch} has no successful cnmf or cnmfe item.")
+    echo(f"Found {len(chosen)} successful items.", err=True)
+    return [PlannedSession(name=safe_name(item.name), files=(item.file,)) for item in chosen]
 
 
 def _write_schema(path: Path, *, replace: bool) -> None:
-    """Write the schema; one that is there stays, since it may serve other specifications."""
+    """Write the schema; an existing one stays, since it may serve other specifications."""
     import json
 
     from caiman_interface.specification.schema import specification_schema

@@ -148,7 +148,7 @@ class Document:
                 self._index(item, (*keys, index), is_merged=is_merged)
         elif isinstance(node, yaml.MappingNode):
             self._index_mapping(node, keys, is_merged=is_merged)
-        elif isinstance(node, yaml.ScalarNode) and node.style is None:
+        elif isinstance(node, yaml.ScalarNode) and not node.style:
             self.sources.setdefault(keys, node.value)
 
     def _index_mapping(self, node: yaml.MappingNode, keys: KeyPath, *, is_merged: bool) -> None:
@@ -156,6 +156,8 @@ class Document:
         for name, value in node.value:
             if name.tag == _MERGE_TAG:
                 continue
+            if not isinstance(name, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be text", name.start_mark)
             key = name.value if name.tag == _TEXT_TAG else _construct(name)
             if key in own and not is_merged:
                 self.repeated_keys.append(((*keys, key), _position(name.start_mark)))
@@ -177,9 +179,6 @@ def _construct(node: yaml.Node | None) -> Any:
     loader = _Loader("")
     try:
         return loader.construct_document(node)
-    except TypeError as error:  # an unhashable key
-        problem = f"a key must be text: {error}"
-        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
     finally:
         loader.dispose()
 
