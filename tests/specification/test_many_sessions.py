@@ -21,7 +21,7 @@ import pytest
 
 from caiman_interface import convert_specification
 from caiman_interface.specification.conversion_report import read_reports
-from caiman_interface.specification.study import ConversionObserver
+from caiman_interface.specification.study_options import ConversionObserver
 
 DATA = Path(__file__).parents[1] / "data"
 FILES = ("sim2p_minimal", "sim2p_full", "sim2p_nb2", "sim2p_p0")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from caiman_interface.specification.checks import Request
     from caiman_interface.specification.conversion_report import ConversionReport
     from caiman_interface.specification.sessions import Session
-    from caiman_interface.specification.study import StudyOptions
+    from caiman_interface.specification.study_options import StudyOptions
 
 _SPECIFICATIONS = (".yml", ".yaml", ".json")
 _PATH = click.Path(path_type=Path)
@@ -116,7 +116,8 @@ def command(source: Path, output: Path, *, inspects: bool, as_json: bool, **give
 def _convert(
     source: Path, output: Path, given: dict[str, Any], *, is_specification: bool
 ) -> tuple[ConversionReport, dict[str, str]]:
-    from caiman_interface.specification.study import SUFFIX_OF, StudyOptions, convert_single_file, convert_study
+    from caiman_interface.specification.study import SUFFIX_OF, convert_single_file, convert_study
+    from caiman_interface.specification.study_options import StudyOptions
 
     from .progress import Progress
 

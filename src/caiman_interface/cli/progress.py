@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
-from caiman_interface.specification.study import ConversionObserver
+from caiman_interface.specification.study_options import ConversionObserver
 
 if TYPE_CHECKING:
     from caiman_interface.specification.checks import CheckResult
