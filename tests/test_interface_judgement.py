@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -14,7 +16,7 @@ import pytest
 from pynwb import NWBFile
 from pynwb.testing.mock.file import mock_NWBFile
 
-from caiman_interface import CaimanFileWarning, CaimanSegmentationInterface
+from caiman_interface import CaimanFileError, CaimanFileWarning, CaimanSegmentationInterface, write_nwbfile
 
 EVALUATED = [0, 1, 2, 3, 4, 5, 12]  # of sim2p_full
 
@@ -69,8 +71,7 @@ def test_what_is_left_out_is_one_warning_at_the_first_conversion(copy_of):
         file["estimates/SNR_comp"] = stored[:5]
     interface = CaimanSegmentationInterface(path)
     omissions = interface.segmentation_extractor.results.omissions
-    if not omissions:
-        pytest.skip("the reader names no omission here")
+    assert [omission.field for omission in omissions] == ["estimates/SNR_comp"]
     with pytest.warns(CaimanFileWarning, match=r"sim2p_full\.hdf5: left out: estimates/SNR_comp \(") as caught:
         added(interface)
     assert len([warning for warning in caught if "left out" in str(warning.message)]) == 1
@@ -118,3 +119,32 @@ def test_accepted_by_is_checked(caiman_files: dict[str, Path]):
     with pytest.raises(ValueError, match=r"accepted_by\n.*'auto', 'manual' or 'both'"):
         added(interface, accepted_by="everyone")
     interface.segmentation_extractor.results.close()
+
+
+@pytest.mark.parametrize("ending", ["nwb", "nwb.zarr"])
+def test_a_source_that_changes_during_conversion_is_an_error_and_leaves_no_file(copy_of, tmp_path, ending):
+    interface = CaimanSegmentationInterface(copy_of("sim2p_minimal"))
+    results = interface.segmentation_extractor.results
+    metadata = interface.get_metadata()
+    metadata["NWBFile"]["session_start_time"] = "2024-05-02T10:30:00+02:00"
+    nwbfile = interface.create_nwbfile(metadata=metadata)
+    os.utime(results.file_path, ns=(1, 1))
+    with pytest.raises(CaimanFileError, match="changed or replaced"):
+        write_nwbfile(nwbfile, tmp_path / f"out.{ending}", backend="zarr" if ending.endswith("zarr") else "hdf5")
+    assert not list(tmp_path.glob("*out.nwb*"))
+    with pytest.raises(CaimanFileError, match="changed or replaced"):
+        interface.create_nwbfile(metadata=metadata)
+    results.close()
+
+
+def test_an_interface_is_pickled_by_its_path(caiman_files):
+    interface = CaimanSegmentationInterface(caiman_files["sim2p_full"], metadata_key="plane0", sampling_frequency=10.0)
+    extractor = interface.segmentation_extractor
+    extractor.set_property("kind", np.arange(13), extractor.get_roi_ids(), description="A number.")
+    interface.set_aligned_timestamps(interface.get_timestamps() + 5)
+    copied = pickle.loads(pickle.dumps(interface))
+    assert repr(copied) == repr(interface)
+    np.testing.assert_array_equal(copied.get_timestamps(), interface.get_timestamps())
+    np.testing.assert_array_equal(copied.segmentation_extractor.get_property("kind", [3, 5]), [3, 5])
+    for one in (interface, copied):
+        one.segmentation_extractor.results.close()

@@ -113,6 +113,12 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
             self._given_times = read_timestamps(path, num_frames=extractor.results.num_frames)
             extractor.set_times(self._given_times)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        extractor = self.segmentation_extractor
+        state = (self.verbose, self.metadata_key, extractor.get_sampling_frequency(), self._is_sampling_given)
+        properties = {key: extractor.get_property_info(key) for key in extractor.user_properties}
+        return _reopened, (type(self), str(extractor.file_path), state, extractor.host_times, properties)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'; '.join(self._summary().values())})"
 
@@ -279,6 +285,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         if metadata is None:
             metadata = self.get_metadata()
         results = self.segmentation_extractor.results
+        results.check_unchanged()
         if not self._has_warned:
             warn_of_file(results)
             self._has_warned = True
@@ -303,7 +310,26 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
                 raise
             message = f"{extractor.file_path} (metadata_key '{key}'): {error}"
             raise ValueError(message) from error
-        mark_for_fast_write(nwbfile)
+        mark_for_fast_write(nwbfile, check=results.check_unchanged)
+
+
+def _reopened(
+    interface_class: type[CaimanSegmentationInterface],
+    file_path: str,
+    state: tuple[bool, str, float | None, bool],
+    times: NDArray[np.float64] | None,
+    properties: Mapping[str, Any],
+) -> CaimanSegmentationInterface:
+    """Return an unpickled interface: its file is opened again by its path."""
+    verbose, metadata_key, rate, is_sampling_given = state
+    interface = interface_class(file_path, verbose=verbose, metadata_key=metadata_key, sampling_frequency=rate)
+    interface._is_sampling_given = is_sampling_given  # noqa: SLF001
+    extractor = interface.segmentation_extractor
+    if times is not None:
+        extractor.set_times(times)
+    for key, info in properties.items():
+        extractor.set_property(key, info.data, extractor.get_roi_ids(), description=info.description)
+    return interface
 
 
 def _with_table_name(metadata: dict[str, Any], key: str, name: str) -> dict[str, Any]:

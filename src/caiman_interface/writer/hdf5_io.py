@@ -18,7 +18,7 @@ from .chunk_writer import ChunkWriter, Progress, available_threads
 from .datasets import data_restored
 from .deferral import Allocated, allocated, defer
 from .errors import disk_errors_explained
-from .marks import is_marked_for_fast_write
+from .marks import is_marked_for_fast_write, run_checks
 from .partial_files import PartialFile, ReplacePolicy
 
 # As hdmf opens its files: the chunks that HDF5 itself filters need a cache that holds them.
@@ -120,6 +120,7 @@ class ParallelNWBHDF5IO(NWBHDF5IO):  # type: ignore[misc]  # pynwb is untyped
         else:
             with disk_errors_explained(self._partial.target):
                 super().write(container, **options)
+        run_checks(container)
         self._is_written = True
 
     def writes_in_parallel(self, container: NWBFile) -> bool:  # noqa: ARG002 - for subclasses
@@ -236,6 +237,7 @@ class MarkedNWBHDF5IO(ParallelNWBHDF5IO):
         target = Path(self.source)
         with disk_errors_explained(target), name_lent_to_copy(target):
             super().write(container, **options)
+            run_checks(container)
             self.close()
 
 

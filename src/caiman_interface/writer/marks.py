@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
-_marked: weakref.WeakSet[Any] = weakref.WeakSet()
+_marked: weakref.WeakKeyDictionary[Any, list[Callable[[], None]]] = weakref.WeakKeyDictionary()
 
 
-def mark_for_fast_write(nwbfile: Any) -> None:
+def mark_for_fast_write(nwbfile: Any, *, check: Callable[[], None] | None = None) -> None:
     """Have a file written in parallel wherever NeuroConv writes it.
 
     The mark does not keep the file alive, and changes nothing in it.
@@ -17,8 +18,19 @@ def mark_for_fast_write(nwbfile: Any) -> None:
     ----------
     nwbfile : pynwb.NWBFile
         The file, in memory or open for appending.
+    check : callable, optional
+        Called after all data were written and before the written file gets its name. It raises if the file must not
+        be kept, for example because a source of its data has changed.
     """
-    _marked.add(nwbfile)
+    checks = _marked.setdefault(nwbfile, [])
+    if check is not None:
+        checks.append(check)
+
+
+def run_checks(nwbfile: Any) -> None:
+    """Run the checks of a file that was written."""
+    for check in _marked.get(nwbfile, ()):
+        check()
 
 
 def is_marked_for_fast_write(nwbfile: Any) -> bool:

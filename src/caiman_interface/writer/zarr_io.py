@@ -12,6 +12,7 @@ from pynwb import NWBFile
 from caiman_interface._compat.hdmf import change_source
 
 from .errors import disk_errors_explained
+from .marks import run_checks
 from .partial_files import PartialFile, ReplacePolicy
 
 
@@ -57,6 +58,7 @@ class AtomicNWBZarrIO(NWBZarrIO):  # type: ignore[misc]  # hdmf-zarr is untyped
         change_source(container, str(self._partial.target), str(self._partial.path))
         with disk_errors_explained(self._partial.target):
             super().write(container, **options)
+        run_checks(container)
         self._is_written = True
 
     def export(self, *arguments: Any, **options: Any) -> None:
