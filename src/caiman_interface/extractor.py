@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._compat.roiextractors import HostExtractor, PropertyInfo, RoiId, RoiMasks
+from ._compat.roiextractors import ExtractorBase, PropertyInfo, RoiId, RoiMasks
 from .caiman_file import CaimanResults, Footprints, Trace
+from .caiman_file.display import html_table
 
 _METRIC_DESCRIPTIONS = {
     "snr": "Signal-to-noise ratio for each component",
@@ -26,7 +27,7 @@ _TRACES_OF_OTHER_PIPELINES = ("neuropil", "baseline")
 _FEW = 10  # ids that a message lists
 
 
-class CaimanSegmentationExtractor(HostExtractor):
+class CaimanSegmentationExtractor(ExtractorBase):
     """The results of a CaImAn analysis, of any kind and any release.
 
     Parameters
@@ -77,10 +78,31 @@ class CaimanSegmentationExtractor(HostExtractor):
         self.components: NDArray[np.intp] = np.arange(self.results.components.count)
         self.background_components: NDArray[np.intp] = np.arange(0 if background is None else len(background))
         self.frames = range(self.results.num_frames or 0)
-        self.host_rate = self.results.sampling_frequency
-        self.host_planes = self.results.frame_shape[2] if self.results.is_volumetric else 1
-        self.host_properties = self._metrics_as_properties()
+        self.base_rate = self.results.sampling_frequency
+        self.base_planes = self.results.frame_shape[2] if self.results.is_volumetric else 1
+        self.base_properties = self._metrics_as_properties()
         self.user_properties: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}('{self.file_path}', rois={self.get_num_rois()}, "
+            f"background_components={self.get_num_background_components()}, frames={len(self.frames)}, "
+            f"frame_shape={self.get_frame_shape()})"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_table(
+            Path(self.file_path).name,
+            {
+                "ROIs": self.get_num_rois(),
+                "Background components": self.get_num_background_components(),
+                "Frames": len(self.frames),
+                "Frame shape": " × ".join(map(str, self.get_frame_shape())),
+            },
+        )
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
 
     def _metrics_as_properties(self) -> dict[str, PropertyInfo]:
         components = self.results.components
@@ -163,9 +185,9 @@ class CaimanSegmentationExtractor(HostExtractor):
         view = self._copy()
         view.components = self.components[cells]
         view.background_components = self.background_components[background]
-        view.host_properties = {
+        view.base_properties = {
             name: PropertyInfo(data=info.data[cells], description=info.description)
-            for name, info in self.host_properties.items()
+            for name, info in self.base_properties.items()
         }
         return view
 
@@ -188,18 +210,18 @@ class CaimanSegmentationExtractor(HostExtractor):
             raise ValueError(message)
         view = self._copy()
         view.frames = self.frames[start:end]
-        view.host_times = None if self.host_times is None else self.host_times[start:end]
+        view.base_times = None if self.base_times is None else self.base_times[start:end]
         return view
 
     def _copy(self) -> CaimanSegmentationExtractor:
         """Return a view of the same open file whose properties and times can be set on their own."""
         view = copy.copy(self)
-        view.host_properties = dict(self.host_properties)
+        view.base_properties = dict(self.base_properties)
         for name in ("footprints", "_roi_positions", "_background_positions"):
             view.__dict__.pop(name, None)
         return view
 
-    # Where each id stands in this extractor: looked up, not searched for, since there can be as many ROIs as the
+    # The position of each id in this extractor: looked up, not searched for, since there can be as many ROIs as the
     # largest recordings have, and as many background components as pixels.
 
     @cached_property
@@ -235,7 +257,7 @@ class CaimanSegmentationExtractor(HostExtractor):
 
     def get_native_timestamps(
         self,
-        start_sample: int | None = None,  # noqa: ARG002 (the host's signature)
+        start_sample: int | None = None,  # noqa: ARG002 (roiextractors' signature)
         end_sample: int | None = None,  # noqa: ARG002
     ) -> None:
         """Return None: CaImAn saves no times."""
@@ -247,12 +269,12 @@ class CaimanSegmentationExtractor(HostExtractor):
         Raises
         ------
         ValueError
-            If no times were set and the file states no imaging rate.
+            If no times were set and the file does not specify an imaging rate.
         """
         wanted = slice(start_sample, end_sample)
-        if self.host_times is not None:
-            return np.asarray(self.host_times[wanted])
-        return np.asarray(self.frames[wanted]) / self._stated_rate()
+        if self.base_times is not None:
+            return np.asarray(self.base_times[wanted])
+        return np.asarray(self.frames[wanted]) / self._known_rate()
 
     def time_to_sample_indices(self, times: float | ArrayLike) -> Any:
         """Return the number of the frame, counted in this extractor, for each time in seconds: int64.
@@ -260,22 +282,22 @@ class CaimanSegmentationExtractor(HostExtractor):
         Raises
         ------
         ValueError
-            If no times were set and the file states no imaging rate.
+            If no times were set and the file does not specify an imaging rate.
         """
-        if self.host_times is not None:
-            frames = np.searchsorted(self.host_times, times, side="right") - 1
+        if self.base_times is not None:
+            frames = np.searchsorted(self.base_times, times, side="right") - 1
         else:
-            frames = np.round(np.asarray(times) * self._stated_rate() - self.frames.start)
+            frames = np.round(np.asarray(times) * self._known_rate() - self.frames.start)
         return np.asarray(frames, dtype=np.int64)[()]  # a number for a number
 
-    def _stated_rate(self) -> float:
-        if self.host_rate is None:
+    def _known_rate(self) -> float:
+        if self.base_rate is None:
             message = (
-                f"{self.file_path} states no imaging rate (params/data/fr), so its frames have no times. Set them "
-                "(set_times, or set_aligned_timestamps of the interface), or set `fr` in CaImAn and save again."
+                f"{self.file_path} does not specify an imaging rate (params/data/fr), so its frames have no times. Set "
+                "them (set_times, or set_aligned_timestamps of the interface), or set `fr` in CaImAn and save again."
             )
             raise ValueError(message)
-        return float(self.host_rate)
+        return float(self.base_rate)
 
     # Traces
 
@@ -317,8 +339,18 @@ class CaimanSegmentationExtractor(HostExtractor):
         -------
         array of shape (frames, ROIs), or None
             None where the file has no such trace.
+
+        Raises
+        ------
+        ValueError
+            If the name is not that of a trace; the message lists the available ones.
         """
-        trace = self.get_traces_dict().get(name)
+        traces = self.get_traces_dict()
+        if name not in traces:
+            available = ", ".join(key for key, trace in traces.items() if trace is not None)
+            message = f"There is no trace '{name}' in {self.file_path}; available are {available or 'none'}."
+            raise ValueError(message)
+        trace = traces[name]
         if trace is None:
             return None
         frames = slice(start_frame, end_frame)
@@ -445,7 +477,7 @@ class CaimanSegmentationExtractor(HostExtractor):
             raise ValueError(message)
         ordered = np.empty_like(array)
         ordered[positions] = array
-        self.host_properties[key] = PropertyInfo(data=ordered, description=description)
+        self.base_properties[key] = PropertyInfo(data=ordered, description=description)
         self.user_properties |= {key}
 
     def get_property(self, key: str, ids: Sequence[RoiId]) -> NDArray[Any]:

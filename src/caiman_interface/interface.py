@@ -106,7 +106,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         self._is_sampling_given = bool(source.sampling_frequency or source.timestamps_path)
         extractor = self.segmentation_extractor
         if source.sampling_frequency is not None:
-            extractor.host_rate = source.sampling_frequency
+            extractor.base_rate = source.sampling_frequency
         self._given_times: NDArray[np.float64] | None = None
         if source.timestamps_path:
             path = find_timestamps(source.timestamps_path, file_path)

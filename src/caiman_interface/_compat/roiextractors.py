@@ -14,24 +14,24 @@ from roiextractors.segmentationextractor import _ROIMasks as RoiMasks
 
 RoiId: TypeAlias = "int | str"
 
-__all__ = ["HostExtractor", "PropertyInfo", "RoiId", "RoiMasks"]
+__all__ = ["ExtractorBase", "PropertyInfo", "RoiId", "RoiMasks"]
 
 
 def _public(private: str) -> property:
     return property(attrgetter(private), lambda self, value: setattr(self, private, value))
 
 
-class HostExtractor(SegmentationExtractor):  # type: ignore[misc]  # roiextractors is untyped
+class ExtractorBase(SegmentationExtractor):  # type: ignore[misc]  # roiextractors is untyped
     """roiextractors' base class, with public names for the private attributes that a subclass has to set."""
 
-    host_rate = _public("_sampling_frequency")
-    host_planes = _public("_num_planes")
-    host_properties = _public("_properties")
-    host_times = _public("_times")
+    base_rate = _public("_sampling_frequency")
+    base_planes = _public("_num_planes")
+    base_properties = _public("_properties")
+    base_times = _public("_times")
 
     @abstractmethod
     def make_roi_masks(self) -> RoiMasks:
-        """Make what roiextractors' own views and NeuroConv's own writer look at."""
+        """Return the masks that roiextractors' own views and NeuroConv's own writer use."""
 
     @property
     def _roi_masks(self) -> RoiMasks:

@@ -141,7 +141,7 @@ class _StoredList:
 
 
 def _read_list(estimates: Fields, name: str, count: int) -> _StoredList:
-    """Read a list; a stale one is no error here, since it makes the other list stale too."""
+    """Read a list; a stale one does not raise, since it makes the other list stale too."""
 
     def convert(node: Node) -> _StoredList:
         try:

@@ -243,6 +243,8 @@ class CaimanResults:
         """
         fields = self._estimates.subgroup("discarded_components")
         stored = None if fields is None else fields.read("A", self._convert_discarded, ndim=2)
+        if fields is not None and "A" not in fields.group.names():
+            self._estimates.omit("discarded_components", "has no footprints (A)")
         if fields is None or stored is None or stored.shape[1] == 0:
             return None
         frames = count_frames(fields, stored.shape[1]) if self.num_frames is None else self.num_frames
