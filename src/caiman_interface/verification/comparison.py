@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hdmf.query import HDMFDataset
 from numpy.typing import NDArray
 from pynwb.core import VectorIndex
 
-from caiman_interface.caiman_file import Footprints
 from caiman_interface.writer.regions import blocks, grown
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 # What is in memory at a time, of each of the two.
 _BLOCK_BYTES = 16 * 2**20
 
 
 def difference(expected: Any, found: Any, axes: Sequence[str]) -> str | None:
-    """Say in which values two arrays differ.
+    """Return in which values two arrays differ.
 
     Parameters
     ----------
     expected : array
         What CaImAn saved. As of `found`, only the blocks that are compared at a time are read.
     found : array
-        What stands in the NWB file: an array, an HDF5 dataset or a Zarr array.
+        What the NWB file contains: an array, an HDF5 dataset or a Zarr array.
     axes : sequence of str
         What is counted along each axis, such as "frame".
 
@@ -56,36 +58,61 @@ def difference(expected: Any, found: Any, axes: Sequence[str]) -> str | None:
     return f"{count} of {int(np.prod(found.shape))} values, the first {first}" if count else None
 
 
-def mask_difference(footprints: Footprints, column: VectorIndex) -> str | None:
-    """Say in which pixels footprints and a ragged mask column differ, or return None.
+def mask_difference(matrix: csc_array[Any], frame_shape: tuple[int, ...], column: VectorIndex) -> str | None:
+    """Return in which pixels footprints and a ragged mask column differ, or None.
 
-    The pixels of each footprint and their order are compared exactly, their weights rounded to float32.
+    Parameters
+    ----------
+    matrix : csc_array
+        The footprints, (pixels, ROIs), whose pixels are the frame flattened in Fortran order.
+    frame_shape : tuple of int
+        (rows, columns[, planes]).
+    column : VectorIndex
+        The masks: x is the column of a pixel, y its row, z its plane; the weights are float32.
     """
-    pixels = footprints.pixels()
     ends = np.asarray(column.data[:]).astype(np.int64)
-    if not np.array_equal(ends, pixels.ends):
-        row = int(np.flatnonzero(ends != pixels.ends)[0])
-        ours, theirs = (int(np.diff(these, prepend=0)[row]) for these in (pixels.ends, ends))
+    expected_ends = matrix.indptr[1:].astype(np.int64)
+    if not np.array_equal(ends, expected_ends):
+        if len(ends) != len(expected_ends):
+            return f"{len(expected_ends)} masks in CaImAn, {len(ends)} in the NWB file"
+        row = int(np.flatnonzero(ends != expected_ends)[0])
+        ours, theirs = (int(np.diff(these, prepend=0)[row]) for these in (expected_ends, ends))
         return f"row {row} has {ours} pixels in CaImAn, {theirs} in the NWB file"
     stored = column.target.data
-    stored = stored.dataset if isinstance(stored, HDMFDataset) else stored  # hdmf looks at every row for references
-    fields = {**dict(zip("xyz", pixels.coordinates, strict=False)), "weight": pixels.weights.astype(np.float32)}
-    if len(stored) != len(pixels.weights):
-        return f"{len(pixels.weights)} pixels in CaImAn, {len(stored)} in the NWB file"
-    if stored.dtype.names is None or set(stored.dtype.names) != set(fields):
-        return f"the fields are {', '.join(fields)} from CaImAn, {stored.dtype} in the NWB file"
-    step = _BLOCK_BYTES // stored.dtype.itemsize
+    stored = stored.dataset if isinstance(stored, HDMFDataset) else stored  # hdmf looks for references in each row
+    if len(stored) != matrix.nnz:
+        return f"{matrix.nnz} pixels in CaImAn, {len(stored)} in the NWB file"
+    differing = _pixel_difference(matrix, frame_shape, stored)
+    if differing is None or np.all(matrix.indices[1:] > matrix.indices[:-1]):
+        return differing
+    ordered = matrix.sorted_indices()  # the order of pixels in files of version 0.1
+    return differing if _pixel_difference(ordered, frame_shape, stored) else None
+
+
+def _pixel_difference(matrix: csc_array[Any], frame_shape: tuple[int, ...], stored: Any) -> str | None:
+    rows, columns, *_ = frame_shape
+    pixels = matrix.indices.astype(np.int64)
+    fields = {"x": pixels // rows % columns, "y": pixels % rows, "z": pixels // (rows * columns)}
+    if len(frame_shape) == 2:  # noqa: PLR2004 (rows, columns)
+        del fields["z"]
+    with np.errstate(over="ignore"):
+        expected = {name: values.astype(np.uint32) for name, values in fields.items()}
+        expected["weight"] = matrix.data.astype(np.float32)
+    if stored.dtype.names is None or set(stored.dtype.names) != set(expected):
+        return f"the fields are {', '.join(expected)} from CaImAn, {stored.dtype} in the NWB file"
+    step = max(1, _BLOCK_BYTES // stored.dtype.itemsize)
     for start in range(0, len(stored), step):
-        block = stored[start : start + step]
-        for name, values in fields.items():
-            found = difference(values[start : start + step], block[name], ("pixel",))
+        part = slice(start, start + step)
+        block = stored[part]
+        for name, values in expected.items():
+            found = difference(values[part], block[name], ("pixel",))
             if found is not None:
                 return f"{name} of {found} (pixels from {start} on)"
     return None
 
 
 def unequal(expected: NDArray[Any], found: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell for each of two arrays' values, of the same type and shape, whether they differ."""
+    """Return for each of two arrays' values, of the same type and shape, whether they differ."""
     if expected.dtype.kind != "f":
         return np.asarray(expected != found)
     bits = np.dtype(f"u{expected.dtype.itemsize}")
@@ -94,7 +121,7 @@ def unequal(expected: NDArray[Any], found: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def text_difference(expected: Sequence[str], found: Sequence[str], what: str) -> str | None:
-    """Say which of two lists of texts differ; None where they are equal."""
+    """Return which of two lists of texts differ; None where they are equal."""
     if len(expected) != len(found):
         return f"{len(expected)} in CaImAn, {len(found)} in the NWB file"
     pairs = enumerate(zip(expected, found, strict=True))

@@ -1,23 +1,22 @@
-"""What stands in a CaImAn file, name by name, and why some of it has no place in an NWB file."""
+"""What is in a CaImAn file, field by field, and why some of it is not stored in an NWB file."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 
-from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS, STORED_TRACES
-from caiman_interface.caiman_file.encoding import is_absent, is_sparse
-
+from .caiman_values import node_at, text
 from .comparison import difference
+from .fields import COLUMNS, HAND_PICKED
 
 # Values of which there is one, or one row, for each component.
 _PER_COMPONENT = {
-    *(*METRICS.values(), *FITS.values(), *HAND_PICKED.values(), *DFF_TRACES.values()),
-    STORED_TRACES["dff"],
+    *COLUMNS.values(),
+    *HAND_PICKED.values(),
+    *("F_dff", "F_dff_dec", "S_dff"),
 }
 
 _ONLINE_STATE = "working state of online analysis, from which it could go on; no result"
@@ -71,16 +70,16 @@ UNKNOWN = "not known to this package; keep the CaImAn file if you need it"
 
 
 class Member(NamedTuple):
-    """Something that stands in a CaImAn file.
+    """Something in a CaImAn file.
 
     Attributes
     ----------
     path : str
-        Its path in the file; a sparse matrix is one member, and an attribute stands under the path of its group.
+        Its path in the file; a sparse matrix is one member, and an attribute is below the path of its group.
     shape : tuple of int
         Shape of the values; that of an attribute, which is text, is ().
     entries : int
-        How many values stand in the file: of a sparse matrix, fewer than its shape says.
+        Number of values in the file; of a sparse matrix, those that are stored.
     """
 
     path: str
@@ -88,32 +87,32 @@ class Member(NamedTuple):
     entries: int
 
 
-def members(file_path: str | Path) -> dict[str, Member]:
-    """Return all that a CaImAn file holds, by its path; what CaImAn left empty is not there."""
-    with h5py.File(file_path, "r") as file:
-        return {member.path: member for member in _walk(file)}
+def members(file: h5py.File) -> dict[str, Member]:
+    """Return everything in a CaImAn file by its path, without what CaImAn left empty or cannot be read."""
+    return {member.path: member for member in _walk(file, "", frozenset())}
 
 
-def _walk(group: h5py.Group) -> Iterator[Member]:
+def _walk(group: h5py.Group, start: str, above: frozenset[int]) -> Iterator[Member]:
+    address = h5py.h5o.get_info(group.id).addr
+    if address in above:  # a group that contains itself
+        return
     for name, value in group.attrs.items():
-        if not is_absent(value):
-            yield Member(f"{group.name}/{name}".strip("/"), (), 1)
-    for node in group.values():
-        path = node.name.strip("/")
-        if is_absent(node):
-            continue
-        if is_sparse(node):
+        if not isinstance(value, h5py.Empty) and not (isinstance(value, str | bytes) and text(value) == "NoneType"):
+            yield Member(start + name, (), 1)
+    for name in group:
+        node, path = node_at(group, name), start + name
+        if isinstance(node, h5py.Group) and set(node) >= {"data", "indices", "indptr", "shape"}:
             shape = tuple(int(length) for length in node["shape"][()])
             if math.prod(shape):
                 yield Member(path, shape, len(node["data"]))
         elif isinstance(node, h5py.Group):
-            yield from _walk(node)
-        elif node.size:
+            yield from _walk(node, f"{path}/", above | {address})
+        elif node is not None and node.size:
             yield Member(path, node.shape, node.size)
 
 
-def reason_not_stored(member: Member, file_path: str | Path) -> str:
-    """Say why there is no object in an NWB file for a member of a CaImAn file."""
+def reason_not_stored(member: Member, file: h5py.File) -> str:
+    """Return why there is no object in an NWB file for a member of a CaImAn file."""
     folder, _, name = member.path.rpartition("/")
     if not folder.startswith("estimates"):
         return _REASONS_AT_THE_ROOT.get(member.path, UNKNOWN)
@@ -122,13 +121,13 @@ def reason_not_stored(member: Member, file_path: str | Path) -> str:
     if name in _PER_COMPONENT:
         return "stale or without values: it does not have one for each component in the file"
     if name == "R":
-        same = _are_equal(file_path, member.path, f"{folder}/YrA")
+        same = _are_equal(file, member.path, f"{folder}/YrA")
         return "a copy of YrA" if same else "another residual than YrA, with which CaImAn itself computes"
     return _REASONS_OF_ESTIMATES.get(name, UNKNOWN)
 
 
-def _are_equal(file_path: str | Path, *paths: str) -> bool:
-    """Tell whether two datasets hold the same values."""
-    with h5py.File(file_path, "r") as file:
-        one, other = (file.get(path) for path in paths)
-        return isinstance(other, h5py.Dataset) and difference(one, other, ("component", "frame")) is None
+def _are_equal(file: h5py.File, *paths: str) -> bool:
+    """Return whether two datasets have the same values."""
+    one, other = (node_at(file, path) for path in paths)
+    both = isinstance(one, h5py.Dataset) and isinstance(other, h5py.Dataset)
+    return both and difference(one, other, ("component", "frame")) is None

@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-Outcome = Literal["different", "missing", "extra", "not_stored", "equal"]
+ComparisonResult = Literal["different", "missing", "extra", "not_stored", "equal"]
 
-_HEADINGS: dict[Outcome, str] = {
+_HEADINGS: dict[ComparisonResult, str] = {
     "different": "Different in the NWB file",
     "missing": "Missing in the NWB file",
     "extra": "In the NWB file, but not from CaImAn",
@@ -19,8 +19,8 @@ _HEADINGS: dict[Outcome, str] = {
 _MOST_SHOWN = 4
 
 
-class Finding(BaseModel):
-    """One thing that was looked at."""
+class ComparedItem(BaseModel):
+    """One thing that was compared."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,33 +37,33 @@ class Finding(BaseModel):
 
 
 class VerificationReport(BaseModel):
-    """What of a CaImAn file stands in an NWB file, value by value, and what does not.
+    """What of a CaImAn file is in an NWB file, value by value, and what is not.
 
     Attributes
     ----------
     caiman_file, nwb_file : str
         The files.
-    equal : list of Finding
+    equal : list of ComparedItem
         What is the same in both.
-    different : list of Finding
+    different : list of ComparedItem
         Where the values differ, or the NWB file gives a value as CaImAn's that CaImAn does not have.
-    missing : list of Finding
-        What an NWB file can hold, and this one does not: it was left out, or lost.
-    extra : list of Finding
-        What stands with the analysis in the NWB file and is not CaImAn's, such as a column of the user's own.
-    not_stored : list of Finding
-        What of the CaImAn file is deliberately in no NWB file, and why.
+    missing : list of ComparedItem
+        What an NWB file can hold and this one does not.
+    extra : list of ComparedItem
+        What the NWB file has beside the analysis, such as a user's column.
+    not_stored : list of ComparedItem
+        What of the CaImAn file is deliberately not stored, and why.
     """
 
     model_config = ConfigDict(frozen=True)
 
     caiman_file: str
     nwb_file: str
-    equal: list[Finding] = Field(default_factory=list)
-    different: list[Finding] = Field(default_factory=list)
-    missing: list[Finding] = Field(default_factory=list)
-    extra: list[Finding] = Field(default_factory=list)
-    not_stored: list[Finding] = Field(default_factory=list)
+    equal: list[ComparedItem] = Field(default_factory=list)
+    different: list[ComparedItem] = Field(default_factory=list)
+    missing: list[ComparedItem] = Field(default_factory=list)
+    extra: list[ComparedItem] = Field(default_factory=list)
+    not_stored: list[ComparedItem] = Field(default_factory=list)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -79,8 +79,8 @@ class VerificationReport(BaseModel):
         verdict = "All that CaImAn saved and NWB can hold is there" if self.ok else "The NWB file does not hold it all"
         yield f"{self.caiman_file} in {self.nwb_file}"
         yield f"{verdict}: {counts}."
-        for outcome, heading in _HEADINGS.items():
-            findings: list[Finding] = getattr(self, outcome)
-            if findings:
+        for result, heading in _HEADINGS.items():
+            items: list[ComparedItem] = getattr(self, result)
+            if items:
                 yield f"\n{heading}:"
-                yield from (f"  {finding}" for finding in findings)
+                yield from (f"  {item}" for item in items)

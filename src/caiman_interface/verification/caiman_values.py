@@ -1,0 +1,190 @@
+"""Values of a CaImAn file, read with h5py and scipy alone.
+
+`verify` compares the NWB file with these values, so that an error of the code that reads CaImAn files for a conversion,
+or of the code that writes NWB files, cannot hide: nothing here is shared with either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
+
+_NONE = "NoneType"
+_SPARSE = {"data", "indices", "indptr", "shape"}
+_UNREADABLE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
+
+
+def node_at(group: h5py.Group | None, path: str) -> Any | None:
+    """Return a dataset or group with values; None where it is absent, None in CaImAn, or cannot be read."""
+    try:
+        node = None if group is None else group.get(path)
+        if node is None or isinstance(node, h5py.Datatype):
+            return None
+        if isinstance(node, h5py.Group):
+            return node if len(node) or len(node.attrs) else None
+        _ = node.dtype
+        is_none = node.shape is None or (node.shape == () and node.dtype.kind in "OS" and text(node[()]) == _NONE)
+    except _UNREADABLE:
+        return None
+    return None if is_none else node
+
+
+def array_at(group: h5py.Group | None, path: str, ndim: int) -> h5py.Dataset | None:
+    """Return a dataset of numbers with so many dimensions, unread."""
+    node = node_at(group, path)
+    is_array = isinstance(node, h5py.Dataset) and node.ndim == ndim and node.dtype.kind in "biuf"
+    return node if is_array else None
+
+
+def numbers_at(group: h5py.Group | None, path: str) -> NDArray[Any] | None:
+    """Read numbers, which CaImAn may have saved as text such as ``b'-290.4'``; None where there are none."""
+    node = node_at(group, path)
+    if not isinstance(node, h5py.Dataset) or node.size == 0:
+        return None
+    try:
+        values = np.asarray(node[()])
+        if values.dtype.kind in "biuf":
+            return values
+        texts = [text(value).strip().strip("[]").strip() for value in values.ravel()]
+        found = [np.nan if item in {"None", _NONE} else float(item) for item in texts]
+    except _UNREADABLE:
+        return None
+    return np.asarray(found, dtype=np.float64).reshape(values.shape)
+
+
+def scalar_at(group: h5py.Group | None, path: str) -> float | None:
+    """Read one number, which may be an array of length one."""
+    values = numbers_at(group, path)
+    return float(values.ravel()[0]) if values is not None and values.size == 1 else None
+
+
+def matrix_at(group: h5py.Group | None, path: str) -> csc_array[Any] | None:
+    """Read a matrix by columns, with the pixels of a column in the order of the file and without zeros."""
+    from scipy.sparse import csc_array
+
+    node = node_at(group, path)
+    if isinstance(node, h5py.Dataset):
+        values = node[()]
+        matrix = csc_array(values[:, np.newaxis] if values.ndim == 1 else values)
+    elif node is not None and set(node) >= _SPARSE:
+        parts = tuple(node[name][()] for name in ("data", "indices", "indptr"))
+        matrix = csc_array(parts, shape=tuple(int(length) for length in node["shape"][()]))
+        pattern = csc_array((np.ones(matrix.nnz, np.int8), matrix.indices.copy(), matrix.indptr), shape=matrix.shape)
+        pattern.sum_duplicates()
+        if pattern.nnz < matrix.nnz:
+            matrix.sum_duplicates()
+    else:
+        return None
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def row_sums_at(group: h5py.Group, path: str) -> NDArray[Any] | None:
+    """Return the sum over the columns of a matrix."""
+    node = node_at(group, path)
+    if isinstance(node, h5py.Dataset):
+        values = np.asarray(node[()])
+        return values if values.ndim == 1 else np.asarray(values.sum(axis=1))
+    matrix = matrix_at(group, path)
+    return None if matrix is None else np.asarray(matrix.sum(axis=1)).ravel()
+
+
+def text(value: Any) -> str:
+    """Decode a text."""
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def plain(value: Any) -> Any:
+    """Return a parameter as JSON can hold it: None, a truth value, a number, a text, or lists of them."""
+    if isinstance(value, h5py.Dataset):
+        value = None if value.shape is None else value[()]
+    if value is None or isinstance(value, h5py.Empty):
+        return None
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
+        return [text(item) for item in value.ravel()]
+    if isinstance(value, np.ndarray | np.generic) and np.asarray(value).dtype.kind in "biuf":
+        return value.tolist()
+    decoded = text(value)
+    return None if decoded == _NONE else decoded
+
+
+def parameters_in(group: h5py.Group, start: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the parameters below a group by their path, with plain values."""
+    for name, value in group.attrs.items():
+        yield start + name, plain(value)
+    for name in group:
+        node = group.get(name)
+        if isinstance(node, h5py.Group):
+            yield from parameters_in(node, f"{start}{name}/")
+        elif isinstance(node, h5py.Dataset):
+            yield start + name, plain(node)
+
+
+def is_same_json(one: str, other: Any) -> bool:
+    """Return whether a JSON text has the value of another object, where NaN equals NaN."""
+    try:
+        return json.dumps(json.loads(one)) == json.dumps(other)
+    except (TypeError, ValueError):
+        return False
+
+
+class Transposed:
+    """Some rows of a (components, frames) dataset as a lazy (frames, components) array.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+        Shape (components, frames).
+    rows : array of int
+        The components, in this order.
+    frames : slice
+        The frames.
+    """
+
+    def __init__(self, dataset: h5py.Dataset, rows: NDArray[np.intp], frames: slice) -> None:
+        self._dataset = dataset
+        self._rows = rows
+        self._first = frames.start
+        self.shape = (frames.stop - frames.start, len(rows))
+        self.dtype = held_dtype(dataset.dtype)
+
+    def __getitem__(self, block: tuple[slice, slice]) -> NDArray[Any]:
+        frames, columns = block
+        rows = self._rows[columns]
+        if len(rows) == 0:
+            return np.empty((frames.stop - frames.start, 0), dtype=self.dtype)
+        low, high = int(rows.min()), int(rows.max()) + 1
+        values = self._dataset[low:high, self._first + frames.start : self._first + frames.stop]
+        return np.asarray(values[rows - low].T.astype(self.dtype))
+
+
+class Sum:
+    """The sum of two lazy arrays."""
+
+    def __init__(self, one: Transposed, other: Transposed) -> None:
+        self._parts = one, other
+        self.shape = one.shape
+        self.dtype = np.result_type(one.dtype, other.dtype)
+
+    def __getitem__(self, block: tuple[slice, slice]) -> NDArray[Any]:
+        one, other = (part[block] for part in self._parts)
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.asarray(one + other)
+
+
+def held_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that a NWB file has for values of a type: 0 and 1 for truth values, at most 64 bits."""
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind == "f" and dtype.itemsize > np.dtype(np.float64).itemsize:
+        return np.dtype(np.float64)
+    native: np.dtype[Any] = dtype.newbyteorder("=")
+    return native

@@ -1,0 +1,150 @@
+"""What all comparisons of one verification share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from caiman_interface.metadata.vocabulary import TRACES
+from caiman_interface.nwb.analysis_objects import AnalysisObjects
+
+from .caiman_values import node_at, numbers_at, scalar_at
+from .inventory import Member
+from .report import ComparedItem, ComparisonResult
+
+NOT_IN_CAIMAN = "the CaImAn file has no such values"
+_ONLINE = ("ind_new_all", "time_neuron_added", "t_online")
+
+Result = tuple[ComparisonResult, ComparedItem]
+
+
+@dataclass
+class Context:
+    """Both files of a verification.
+
+    Attributes
+    ----------
+    file : h5py.File
+        The CaImAn file.
+    objects : AnalysisObjects
+        The objects in the NWB file.
+    present : mapping
+        Everything in the CaImAn file, by its path.
+    frame_shape : tuple of int
+        (rows, columns[, planes]).
+    num_frames : int or None
+        Number of frames in the CaImAn file.
+    """
+
+    file: h5py.File
+    objects: AnalysisObjects
+    present: Mapping[str, Member]
+    frame_shape: tuple[int, ...]
+    num_frames: int | None
+
+    def paths(self, group: str, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the paths of those fields that are in the CaImAn file."""
+        paths = (f"{group}/{name}".strip("/") for name in names)
+        return tuple(path for path in paths if path in self.present)
+
+    def series_name(self, source: Any, name: str) -> str:
+        """Return the default name of a trace."""
+        return f"{source.kind.trace_prefix}{TRACES[name].name}{self.objects.ending}"
+
+    @property
+    def analysis(self) -> Mapping[str, Any]:
+        """What the NWB file says of the analysis."""
+        return self.objects.parameters.get("analysis", {})
+
+    @property
+    def is_rate_given(self) -> bool:
+        """Whether the times of the frames do not come from the CaImAn file."""
+        return bool(self.analysis.get("rate_source") == "given")
+
+    @cached_property
+    def rate(self) -> float | None:
+        """Frames per second in the CaImAn file."""
+        return scalar_at(self.file, "params/data/fr")
+
+    @cached_property
+    def is_online(self) -> bool:
+        """Whether the analysis is OnACID's."""
+        return any(node_at(self.file, name) is not None for name in _ONLINE)
+
+    @cached_property
+    def is_restored(self) -> bool:
+        """Whether ``restore_discarded_components`` ran: it leaves ``discarded_components`` without A."""
+        aside = node_at(self.file, "estimates/discarded_components")
+        return isinstance(aside, h5py.Group) and "A" in aside and node_at(aside, "A") is None
+
+    @cached_property
+    def deconvolves(self) -> bool:
+        """Whether the order of the autoregressive model is not 0."""
+        return scalar_at(self.file, "params/preprocess/p") != 0
+
+    def is_placeholder(self, values: h5py.Dataset | NDArray[Any]) -> bool:
+        """Return whether values are the zeros with which OnACID initialises what it does not fit."""
+        return self.is_online and not self.deconvolves and not np.any(np.asarray(values[()]))
+
+    @cached_property
+    def shrink_of_movie(self) -> float:
+        """The factor by which OnACID shrank the movie (``ds_factor``); 1 where it did not."""
+        factor = scalar_at(self.file, "params/online/ds_factor") if self.is_online else None
+        return factor if factor is not None and factor > 1 else 1.0
+
+    @cached_property
+    def shrink_factor(self) -> float:
+        """The factor by which the frame of the footprints is smaller than that of the movie."""
+        norm = node_at(self.file, "img_norm")
+        is_shrunk = isinstance(norm, h5py.Dataset) and norm.shape == self.frame_shape
+        return self.shrink_of_movie if is_shrunk else 1.0
+
+    @cached_property
+    def pixel_size(self) -> tuple[float, ...] | None:
+        """Size of a pixel of the footprints in metres."""
+        size = numbers_at(self.file, "params/data/dxy")
+        if size is None or size.ndim > 1:
+            return None
+        lengths = np.atleast_1d(size).astype(np.float64)
+        factors = np.where(np.arange(len(lengths)) < 2, self.shrink_factor, 1)  # noqa: PLR2004 (x and y)
+        return tuple(float(length) for length in lengths * factors * 1e-6)
+
+
+def compared(caiman: tuple[str, ...], nwb: str, found: str | None, *, note: str = "") -> Result:
+    """Return that values are equal, or how they differ."""
+    if found is None:
+        return "equal", ComparedItem(caiman=caiman, nwb=nwb, detail=note)
+    return different(caiman, nwb, found)
+
+
+def different(caiman: tuple[str, ...], nwb: str, detail: str) -> Result:
+    """Return that values differ."""
+    return "different", ComparedItem(caiman=caiman, nwb=nwb, detail=detail)
+
+
+def missing(caiman: tuple[str, ...], nwb: str, detail: str = "") -> Result:
+    """Return that the NWB file lacks values."""
+    return "missing", ComparedItem(caiman=caiman, nwb=nwb, detail=detail)
+
+
+def not_stored(caiman: tuple[str, ...], nwb: str | None, detail: str) -> Result:
+    """Return that values are deliberately not in the NWB file."""
+    return "not_stored", ComparedItem(caiman=caiman, nwb=nwb, detail=detail)
+
+
+def not_from_caiman(nwb: str, *, claimed: bool) -> Result:
+    """Return that something is only in the NWB file; what has the name of a value of CaImAn claims to be one."""
+    item = ComparedItem(caiman=(), nwb=nwb, detail=NOT_IN_CAIMAN if claimed else "")
+    return "different" if claimed else "extra", item
+
+
+def listed(values: NDArray[Any], most: int = 8) -> str:
+    """Return the first of some numbers as text."""
+    shown = ", ".join(str(value) for value in values[:most])
+    return shown if len(values) <= most else f"{shown}, … ({len(values)} in all)"
