@@ -157,9 +157,9 @@ def test_lists_that_number_other_components(copy_of: Any, convert: Convert, tmp_
     nwb = tmp_path / "merged.nwb"
     caiman = copy_of("sim2p_full")
     convert(caiman, nwb)
-    report = changed_columns(caiman, nwb, np.array([0, 1, 40]))
+    detail = detail_of_acceptance(caiman, nwb, np.array([0, 1, 40]))
     assert (
-        report == "the CaImAn file has no such values: the lists of accepted and rejected components number other "
+        detail == "the CaImAn file has no such values: the lists of accepted and rejected components number other "
         "components"
     )
 

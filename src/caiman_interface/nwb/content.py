@@ -176,7 +176,7 @@ class _Writer:
         if model is None or (self._plan.with_ring_model is None and not is_small(model, self._results)):
             return
         name = ring_model_name(self._ending)
-        frame_shape = getattr(self._results, "ring_model_frame_shape", None)
+        frame_shape = self._results.ring_model_frame_shape
         yield _Part(
             {"ring_model": name},
             partial(add_ring_model, matrix=model, ending=self._ending, frame_shape=frame_shape),

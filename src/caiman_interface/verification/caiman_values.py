@@ -47,7 +47,7 @@ def array_at(group: h5py.Group | None, path: str, ndim: int) -> h5py.Dataset | N
 def numbers_at(group: h5py.Group | None, path: str) -> NDArray[Any] | None:
     """Read numbers, which CaImAn may have saved as text such as ``b'-290.4'``; None where there are none."""
     node = node_at(group, path)
-    if not isinstance(node, h5py.Dataset) or node.size == 0:
+    if not isinstance(node, h5py.Dataset):
         return None
     try:
         values = np.asarray(node[()])

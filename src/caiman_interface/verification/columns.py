@@ -69,7 +69,7 @@ class ExpectedColumns:
 
     def _numbers(self, field: str) -> Values:
         values = numbers_at(self._group, field)
-        if values is None or values.ndim == 0:
+        if values is None or values.ndim == 0 or (self._count and not values.size):
             return None, ""
         if values.shape[0] != self._count:
             return None, f"{field} covers {values.shape[0]} components, the file has {self._count}"
@@ -115,7 +115,7 @@ class ExpectedColumns:
     def _was_selected(self) -> bool:
         """Return whether ``select_components`` left only accepted components, and cleared the lists."""
         aside = node_at(self._context.file, "estimates/discarded_components/A")
-        evaluated = any(numbers_at(self._group, field) is not None for field in ("SNR_comp", "r_values", "cnn_preds"))
+        evaluated = any(self._numbers(field)[0] is not None for field in ("SNR_comp", "r_values", "cnn_preds"))
         return aside is not None or (evaluated and not self._context.is_restored)
 
     def _hand_picked(self, field: str) -> Values:

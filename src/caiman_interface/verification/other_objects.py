@@ -54,7 +54,8 @@ def image_results(context: Context, expected: Collection[str]) -> Iterator[Resul
 
 def _image_values(context: Context, key: str) -> NDArray[Any] | None:
     group = context.file[ESTIMATES]
-    return row_sums_at(group, IMAGES[key]) if key == "mean" else numbers_at(group, IMAGES[key])
+    values = row_sums_at(group, IMAGES[key]) if key == "mean" else numbers_at(group, IMAGES[key])
+    return values if values is not None and values.size else None
 
 
 def _image_difference(values: NDArray[Any], stored: Any, plane: int, planes: int) -> str | None:
