@@ -113,11 +113,11 @@ def _imaging_plane(results: CaimanResults, ending: str, rate: float | None) -> d
     }
     if rate is not None:
         plane["imaging_rate"] = rate
-    dxy = results.parameters.data.dxy
-    if dxy is not None:
+    pixel_size = results.pixel_size
+    if pixel_size is not None:
         # A tuple, since NeuroConv's converters merge lists and drop what is in them twice: of a list, one length would
         # remain of square pixels.
-        plane["grid_spacing"] = tuple(_micrometres_to_metres(spacing) for spacing in dxy)
+        plane["grid_spacing"] = tuple(_micrometres_to_metres(spacing) for spacing in pixel_size)
         plane["grid_spacing_unit"] = "meters"
     return plane
 

@@ -12,7 +12,10 @@ from .containers import ophys_module
 from .names import ObjectName
 from .responses import Timing
 
-_DESCRIPTION = "Shifts of each frame in motion correction (CaImAn's shifts), in CaImAn's order of axes."
+_DESCRIPTION = (
+    "Shifts of each frame in motion correction (CaImAn's shifts), in CaImAn's order of axes (row, column[, plane]) and "
+    "in pixels of the frame of the footprints. Of several passes over the movie, the last one."
+)
 
 
 def shifts_name(ending: str) -> ObjectName:

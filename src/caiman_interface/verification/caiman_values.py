@@ -68,9 +68,15 @@ def scalar_at(group: h5py.Group | None, path: str) -> float | None:
 
 def matrix_at(group: h5py.Group | None, path: str) -> csc_array[Any] | None:
     """Read a matrix by columns, with the pixels of a column in the order of the file and without zeros."""
+    try:
+        return _read_matrix(node_at(group, path))
+    except _UNREADABLE:
+        return None
+
+
+def _read_matrix(node: Any | None) -> csc_array[Any] | None:
     from scipy.sparse import csc_array
 
-    node = node_at(group, path)
     if isinstance(node, h5py.Dataset):
         values = node[()]
         matrix = csc_array(values[:, np.newaxis] if values.ndim == 1 else values)
@@ -112,6 +118,8 @@ def plain(value: Any) -> Any:
         return [text(item) for item in value.ravel()]
     if isinstance(value, np.ndarray | np.generic) and np.asarray(value).dtype.kind in "biuf":
         return value.tolist()
+    if isinstance(value, np.ndarray):  # complex numbers, which JSON does not have
+        return [str(item) for item in value.ravel()]
     decoded = text(value)
     return None if decoded == _NONE else decoded
 

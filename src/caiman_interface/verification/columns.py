@@ -78,7 +78,9 @@ class ExpectedColumns:
             reason = f"{field} is an initial value: OnACID does not deconvolve with p = 0"
         if reason:
             return None, reason
-        return (values.reshape(self._count, -1) if field == "g" else values.reshape(self._count)), ""
+        return (
+            values.reshape(self._count, int(np.prod(values.shape[1:]))) if field == "g" else values.reshape(self._count)
+        ), ""
 
     def _indices(self, field: str) -> NDArray[np.int64] | None:
         """Return a list of components, which may be truth values or whole numbers in another type."""

@@ -40,6 +40,8 @@ class Context:
         (rows, columns[, planes]).
     num_frames : int or None
         Number of frames in the CaImAn file.
+    omitted : frozenset of str
+        Paths in the CaImAn file of what the conversion leaves out because it cannot be used.
     """
 
     file: h5py.File
@@ -47,6 +49,7 @@ class Context:
     present: Mapping[str, Member]
     frame_shape: tuple[int, ...]
     num_frames: int | None
+    omitted: frozenset[str] = frozenset()
 
     def paths(self, group: str, names: Sequence[str]) -> tuple[str, ...]:
         """Return the paths of those fields that are in the CaImAn file."""

@@ -119,7 +119,7 @@ def parameter_results(context: Context, analysis: Mapping[str, Any]) -> Iterator
     if table is None:
         yield missing(tuple(path for found in paths.values() for path in found), place, "the whole table")
         return
-    yield from _row_results(place, expected, paths, read_rows(table))
+    yield from _row_results(place, expected, paths, read_rows(table), context.omitted)
 
 
 def _row_results(
@@ -127,6 +127,7 @@ def _row_results(
     expected: Mapping[tuple[str, str], Any],
     paths: Mapping[tuple[str, str], tuple[str, ...]],
     stored: Mapping[tuple[str, str], str],
+    omitted: frozenset[str],
 ) -> Iterator[Result]:
     published = {key: _published(value) for key, value in expected.items()}
     equal = [key for key in expected if key in stored and is_same_json(stored[key], published[key])]
@@ -135,7 +136,8 @@ def _row_results(
     for key, value in expected.items():
         row = f"{place}/{'/'.join(key)}"
         if key not in stored:
-            yield missing(paths[key], row)
+            if not omitted.issuperset(paths[key] or ("",)):
+                yield missing(paths[key], row)
         elif key not in set(equal):
             yield different(paths[key], row, f"{_shown(published[key])} in CaImAn, {stored[key]} in the NWB file")
         if published[key] != value and not is_same_json(json.dumps(published[key]), value):

@@ -71,7 +71,14 @@ def verify(caiman_file: str | Path, nwb_file: str | Path, *, metadata_key: str |
         NwbResults.open(nwb_file, metadata_key) as written,
         h5py.File(caiman_file, "r") as file,
     ):
-        context = Context(file, written.objects, members(file), tuple(results.frame_shape), results.num_frames)
+        context = Context(
+            file,
+            written.objects,
+            members(file),
+            frame_shape=tuple(results.frame_shape),
+            num_frames=results.num_frames,
+            omitted=frozenset(omission.field for omission in results.omissions),
+        )
         found = [*_results(context, results)]
         found += _not_stored(context, results, found)
     by_result: dict[str, list[ComparedItem]] = {}
