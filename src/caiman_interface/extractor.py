@@ -494,7 +494,7 @@ class CaimanSegmentationExtractor(ExtractorBase):
 
 
 def _pixel_masks(footprints: Footprints) -> list[NDArray[np.float64]]:
-    """Cut the table of all pixels into one array a footprint, with roiextractors' order of columns."""
+    """Cut the table of all pixels into one array per footprint, with roiextractors' order of columns."""
     table = footprints.pixels()
     x, y, *z = table.coordinates
     columns = np.column_stack([y, x, *z, table.weights]).astype(np.float64, copy=False)

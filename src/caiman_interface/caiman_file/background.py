@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import h5py
 
-from .components import AnalysisContext, of_frames
+from .components import AnalysisContext
 from .encoding import Node, check_is_stored, describe, is_numeric
 from .fields import Fields
 from .footprints import Footprints
 from .matrices import StoredMatrix
 from .omissions import UnusableFieldError
-from .rows import DatasetRows
+from .rows import DatasetRows, of_frames
 from .traces import Trace
 
 

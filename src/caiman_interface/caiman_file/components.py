@@ -22,7 +22,7 @@ from .matrices import StoredMatrix
 from .named import NamedItems
 from .omissions import UnusableFieldError
 from .online import OnlineAnalysis
-from .rows import DatasetRows, FileBytes, LastColumns, Rows, SumRows
+from .rows import DatasetRows, FileBytes, Rows, SumRows, of_frames
 from .traces import Trace
 
 __all__ = ["DFF_TRACES", "FITS", "HAND_PICKED", "METRICS", "STORED_TRACES", "Acceptance", "Components", "Verdict"]
@@ -300,32 +300,6 @@ class Components:
         """Return whether the deconvolved ΔF/F is in the order of F_dff, which edits keep up to date."""
         dff = self._rows(STORED_TRACES["dff"])
         return rows is not None and dff is not None and have_same_order(dff, rows)
-
-
-def of_frames(rows: Rows, num_frames: int | None, *, allow_passes: bool) -> Rows:
-    """Return the rows of a trace over all frames.
-
-    Parameters
-    ----------
-    rows : Rows
-        The stored trace.
-    num_frames : int or None
-        Number of frames of the file.
-    allow_passes : bool
-        Whether a trace of several passes over the movie (``epochs``) is cut to the last one.
-
-    Raises
-    ------
-    UnusableFieldError
-        If it covers other frames.
-    """
-    length = rows.shape[1]
-    if num_frames is None or length == num_frames:
-        return rows
-    if allow_passes and num_frames and length > num_frames and length % num_frames == 0:
-        return LastColumns(rows, num_frames)
-    message = f"covers {length} frames, the other traces have {num_frames}"
-    raise UnusableFieldError(message)
 
 
 def stored_footprints(estimates: FileGroup) -> StoredMatrix:

@@ -1,4 +1,4 @@
-"""File names as they may be published: without directory names, which may identify a person."""
+"""File names as they may be published: without directory names, which may contain personal names."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 import h5py
@@ -17,7 +15,6 @@ from .completeness import missing_fields, read_warnings, record_missing_fields
 from .components import AnalysisContext, Components, stored_footprints
 from .display import html_table
 from .encoding import Node
-from .errors import CaimanFileError
 from .fields import Fields
 from .footprints import Footprints
 from .frame import VOLUME_DIMENSIONS, count_frames, find_frame_shape
@@ -28,9 +25,9 @@ from .motion import read_frame_added, read_shifts
 from .named import NamedItems
 from .omissions import Omission, OmissionLog, UnusableFieldError
 from .online import OnlineAnalysis
-from .opening import REMEDY_OTHER_FILE, FileIdentity, is_same_file, open_hdf5
+from .opening import REMEDY_OTHER_FILE
 from .parameters import CaimanParameters
-from .rows import FileBytes
+from .result_file import ResultFile
 from .storage import describe_storage
 from .traces import Trace
 
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
 Method = Literal["CNMF", "CNMF-E", "OnACID"]
 
 
-class CaimanResults:
+class CaimanResults(ResultFile):
     """A result file that CaImAn wrote with ``cnmf.save`` or ``OnACID.save``.
 
     Each field of the file is read independently of the others, when it is first used. A field that cannot be used is
@@ -84,40 +81,6 @@ class CaimanResults:
     (13, (2, 2))
     """
 
-    def __init__(self, file_path: str | Path) -> None:
-        self.file_path = Path(file_path)
-        self._file: h5py.File = open_hdf5(self.file_path)
-        self._file_bytes: FileBytes | None = None
-        try:
-            self._identity = FileIdentity.of(self.file_path)
-            self._file_bytes = self._open_bytes()
-            self._read()
-        except BaseException:
-            self.close()
-            raise
-
-    @classmethod
-    def open(cls, file_path: str | Path) -> CaimanResults:
-        """Open a file; the same as ``CaimanResults(file_path)``."""
-        return cls(file_path)
-
-    def close(self) -> None:
-        """Close the file; what was not read by then cannot be read any more."""
-        if self._file_bytes is not None:
-            self._file_bytes.close()
-        self._file.close()
-
-    def __enter__(self) -> CaimanResults:  # noqa: PYI034 (Self is not in Python 3.10)
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}('{self.file_path}', method={self.method}, frame_shape={self.frame_shape}, "
@@ -135,9 +98,6 @@ class CaimanResults:
                 "Components": self.components.count,
             },
         )
-
-    def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
 
     @property
     def method(self) -> Method:
@@ -218,22 +178,6 @@ class CaimanResults:
         from .summary import describe_file
 
         return describe_file(self)
-
-    def check_unchanged(self) -> None:
-        """Check that the file was not overwritten or replaced since it was opened.
-
-        Raises
-        ------
-        CaimanFileError
-            If its size, its time of modification or its identity changed.
-        """
-        if not is_same_file(self.file_path, self._identity):
-            raise CaimanFileError(
-                self.file_path,
-                "the file was changed or replaced while it was read",
-                expected="the file as it was when it was opened",
-                remedy="Wait until CaImAn has finished writing it, and convert it again",
-            )
 
     @cached_property
     def discarded(self) -> Components | None:
@@ -328,18 +272,6 @@ class CaimanResults:
         """How every value of the file is stored, see `describe_storage`."""
         with reading(self._file, self.file_path, ""):
             return describe_storage(self._file)
-
-    def _open_bytes(self) -> FileBytes | None:
-        try:
-            return FileBytes.of(self.file_path, self._file)
-        except (OSError, RuntimeError) as error:
-            raise CaimanFileError(
-                self.file_path,
-                "the file cannot be read",
-                found=str(error),
-                expected="the file that CaImAn saved",
-                remedy="Copy the file again, or save the results again with CaImAn",
-            ) from error
 
     def _read(self) -> None:
         """Read what everything else depends on."""

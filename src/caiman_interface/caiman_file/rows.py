@@ -1,4 +1,4 @@
-"""Rows of traces: (components, frames) matrices of which blocks are read on demand.
+"""Rows of traces: (components, frames) matrices of which blocks are read when needed.
 
 CaImAn stores a trace contiguous and uncompressed, so a block can be read straight from its place in the file: without
 h5py's global lock (threads read in parallel) and without a copy. Where the dataset is stored in another way or in
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from .encoding import usable_dtype
 from .errors import CaimanFileError
 from .groups import closed_file_error, read
+from .omissions import UnusableFieldError
 
 # A gap shorter than a page of the operating system costs more to skip than to read.
 PAGE_BYTES = 4096
@@ -68,7 +69,7 @@ class FileBytes:
         return cls(file_path, file)
 
     def contains(self, dataset: h5py.Dataset) -> bool:
-        """Return whether a dataset is stored in this file, and not in one that an external link leads to."""
+        """Return whether a dataset is stored in this file, and not in a file that an external link leads to."""
         try:
             return bool(h5py.h5o.get_info(dataset.id).fileno == self._file_number)
         except RuntimeError:  # the header of the dataset is damaged
@@ -105,7 +106,7 @@ class FileBytes:
 
 
 class Rows(Protocol):
-    """A (components, frames) matrix that reads blocks on demand."""
+    """A (components, frames) matrix that reads blocks when needed."""
 
     shape: tuple[int, int]
     dtype: np.dtype[Any]
@@ -214,6 +215,32 @@ class LastColumns:
     def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
         """Read frames `start` to `stop`, counted from the first of these columns."""
         return self._rows.read(rows, self._first + start, self._first + stop)
+
+
+def of_frames(rows: Rows, num_frames: int | None, *, allow_passes: bool) -> Rows:
+    """Return the rows of a trace over all frames.
+
+    Parameters
+    ----------
+    rows : Rows
+        The stored trace.
+    num_frames : int or None
+        Number of frames of the file.
+    allow_passes : bool
+        Whether a trace of several passes over the movie (``epochs``) is cut to the last one.
+
+    Raises
+    ------
+    UnusableFieldError
+        If it covers other frames.
+    """
+    length = rows.shape[1]
+    if num_frames is None or length == num_frames:
+        return rows
+    if allow_passes and num_frames and length > num_frames and length % num_frames == 0:
+        return LastColumns(rows, num_frames)
+    message = f"covers {length} frames, the other traces have {num_frames}"
+    raise UnusableFieldError(message)
 
 
 def _plain_rows(dataset: h5py.Dataset, file_bytes: FileBytes) -> _PlainRows | None:

@@ -1,0 +1,91 @@
+"""An open result file: opening, closing and recognizing that it was changed meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+import h5py
+from typing_extensions import Self
+
+from .errors import CaimanFileError
+from .opening import FileIdentity, is_same_file, open_hdf5
+from .rows import FileBytes
+
+
+class ResultFile:
+    """The one open file object through which all of a file is read; a context manager.
+
+    Parameters
+    ----------
+    file_path : str or Path
+        The file that CaImAn saved.
+    """
+
+    def __init__(self, file_path: str | Path) -> None:
+        self.file_path = Path(file_path)
+        self._file: h5py.File = open_hdf5(self.file_path)
+        self._file_bytes: FileBytes | None = None
+        try:
+            self._identity = FileIdentity.of(self.file_path)
+            self._file_bytes = self._open_bytes()
+            self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def open(cls, file_path: str | Path) -> Self:
+        """Open a file; the same as calling the class."""
+        return cls(file_path)
+
+    def close(self) -> None:
+        """Close the file; what was not read by then cannot be read any more."""
+        if self._file_bytes is not None:
+            self._file_bytes.close()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
+
+    def check_unchanged(self) -> None:
+        """Check that the file was not overwritten or replaced since it was opened.
+
+        Raises
+        ------
+        CaimanFileError
+            If its size, its time of modification or its identity changed.
+        """
+        if not is_same_file(self.file_path, self._identity):
+            raise CaimanFileError(
+                self.file_path,
+                "the file was changed or replaced while it was read",
+                expected="the file as it was when it was opened",
+                remedy="Wait until CaImAn has finished writing it, and convert it again",
+            )
+
+    def _open_bytes(self) -> FileBytes | None:
+        try:
+            return FileBytes.of(self.file_path, self._file)
+        except (OSError, RuntimeError) as error:
+            raise CaimanFileError(
+                self.file_path,
+                "the file cannot be read",
+                found=str(error),
+                expected="the file that CaImAn saved",
+                remedy="Copy the file again, or save the results again with CaImAn",
+            ) from error
+
+    def _read(self) -> None:
+        """Read what everything else depends on; subclasses implement it."""
