@@ -423,7 +423,7 @@ def test_an_nwb_file_is_converted_already(run, caiman_file, tmp_path):
     run("convert", caiman_file, "-o", first, "--session-start-time", TIME, "--stub")
     result = run("convert", first, "-o", tmp_path / "second.nwb", "--session-start-time", TIME)
     assert result.exit_code == 1
-    assert "this is an NWB file already" in result.stderr
+    assert "this is already an NWB file" in result.stderr
     assert not (tmp_path / "second.nwb").exists()
 
 

@@ -73,5 +73,5 @@ def test_of_several_analyses_the_option_says_which(run, nwb_file, tmp_path):
     other.run_conversion(nwbfile_path=both, append_on_disk_nwbfile=True)
     result = run("verify", FILE, both)
     assert result.exit_code == 1
-    assert "Say with --metadata-key which one it is: caiman_segmentation, plane1." in result.stderr
+    assert "Choose one with --metadata-key: caiman_segmentation, plane1." in result.stderr
     assert run("verify", FILE, both, "--metadata-key", "plane1").exit_code == 0

@@ -324,8 +324,7 @@ def test_a_file_without_a_name_gets_that_of_neuroconv(write_specification, data_
     specification = write_specification(text)
     report = convert_specification(specification, tmp_path / "ours", data_folder=data_folder)
     assert report.ok
-    with pytest.warns(UserWarning, match="already exists"):  # hdmf, when it reads the table of parameters
-        run_conversion_from_yaml(specification, data_folder_path=data_folder, output_folder_path=tmp_path / "theirs")
+    run_conversion_from_yaml(specification, data_folder_path=data_folder, output_folder_path=tmp_path / "theirs")
     names = {path.name for path in (tmp_path / "theirs").iterdir()}
     assert {path.name for path in (tmp_path / "ours").glob("*.nwb")} == names
     assert [record.output for record in report] == [*(names - {"trials_only.nwb"}), "trials_only.nwb"]

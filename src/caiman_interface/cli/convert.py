@@ -73,7 +73,6 @@ def _shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[in
     "--backend", type=click.Choice(["hdf5", "zarr"]), help="Format; by default from the ending of the output."
 )
 @click.option("--strict", is_flag=True, help="Refuse suspicious CaImAn files, such as those of an incomplete save.")
-@click.option("--follow-links", is_flag=True, help="Follow links in CaImAn files to files outside of their folder.")
 @click.option("--verify", is_flag=True, help="Keep an NWB file only if it equals its CaImAn files, value by value.")
 @click.option("--keep-going", is_flag=True, help="Convert the other sessions if some cannot be converted.")
 @click.option("--resume", is_flag=True, help="Skip sessions that an earlier run converted from the same input.")
@@ -165,7 +164,6 @@ def _request(given: dict[str, Any], options: StudyOptions) -> Request:
     arguments = {
         "sampling_frequency": given["rate"],
         "timestamps_path": given["timestamps"] and os.path.abspath(given["timestamps"]),  # noqa: PTH100 (file::dataset)
-        "follow_links": given["follow_links"] or None,
     }
     if options.verify and given["stub"]:
         raise click.UsageError("--verify needs all frames: leave out --stub.")

@@ -17,6 +17,7 @@ from pynwb import NWBFile
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
 from caiman_interface.interface import CaimanSegmentationInterface
+from caiman_interface.nwb.vocabulary import RESIDUAL_CORRECTION_NAME
 from caiman_interface.verification.verify import verify
 from caiman_interface.writer.file import Backend, FastNWBConverter
 
@@ -307,7 +308,8 @@ def describe_contents(nwbfile: NWBFile, tables: Sequence[str]) -> SessionContent
     objects = list(nwbfile.objects.values())
     counted = [table for table in objects if isinstance(table, PlaneSegmentation) and table.name in tables]
     evaluated = [table for table in counted if "is_accepted" in table.colnames]
-    series = [series for series in objects if isinstance(series, RoiResponseSeries)]
+    all_series = [series for series in objects if isinstance(series, RoiResponseSeries)]
+    series = [one for one in all_series if RESIDUAL_CORRECTION_NAME not in one.name]  # rounding, not a trace
     return SessionContents(
         rois=sum(len(table) for table in counted) if counted else None,
         accepted=sum(int(sum(table["is_accepted"].data)) for table in evaluated) if evaluated else None,
