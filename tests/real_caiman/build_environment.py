@@ -39,7 +39,7 @@ DEPENDENCIES = (
     "python-dateutil",
     "scikit-image",
     "scikit-learn",
-    "scipy",
+    "scipy<1.15",  # later releases no longer accept the arrays that CaImAn's deconvolution passes
     "setuptools<81",  # later releases have no pkg_resources, which CaImAn imports
     "tifffile",
     "tqdm",
@@ -69,6 +69,10 @@ setup(
 
 _PLACEHOLDER = '''
 """Placeholder: this environment has no TensorFlow. What is imported from here has no function."""
+
+
+def is_tensor(value):  # matplotlib asks
+    return False
 
 
 def __getattr__(name):
