@@ -6,14 +6,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from caiman_interface import restore
 from caiman_interface.cli.program import program
 from caiman_interface.restoration.atomic import new_file
-from caiman_interface.restoration.values import corrected_residual
 
 DATA = Path(__file__).parents[1] / "data"
 Nwb = Callable[..., Path]
@@ -73,18 +71,3 @@ def test_the_command_reports_what_is_not_restored(converted: Nwb, tmp_path: Path
     (center,) = [item for item in report["differences"] if item["field"] == "estimates/center"]
     assert center["is_written"] is False
     assert "estimates/C" in report["exact"]
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_corrected_residuals_are_exact(dtype: type) -> None:
-    rng = np.random.default_rng(3)
-    denoised = (rng.normal(size=10_000) * 10.0 ** rng.integers(-6, 7, 10_000)).astype(dtype)
-    residual = (rng.normal(size=10_000) * 10.0 ** rng.integers(-6, 7, 10_000)).astype(dtype)
-    residual[:5] = [0, np.nan, np.inf, -np.inf, np.finfo(dtype).tiny]
-    denoised[5:8] = [np.nan, np.inf, np.finfo(dtype).max]
-    with np.errstate(invalid="ignore", over="ignore"):
-        raw = denoised + residual
-        difference = raw - denoised
-        correction = np.where(np.isfinite(difference), residual - difference, residual)
-    assert np.mean(difference != residual) > 0.2
-    np.testing.assert_array_equal(corrected_residual(raw, denoised, correction), residual)

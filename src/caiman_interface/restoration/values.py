@@ -20,7 +20,6 @@ from .dialect import Block, SparseParts
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-RESIDUAL_CORRECTION = "residual_correction"
 _IMAGES = {"Cn": ("correlation", "peak_to_noise"), "sn": ("noise",), "b0": ("baseline",)}
 _TRACE_KEYS = {stored: key for key, stored in {**STORED_TRACES, **DFF_TRACES}.items()}
 _COLUMN_KEYS = {stored: key for key, stored in {**METRICS, **FITS}.items()}
@@ -106,18 +105,21 @@ class RoiValues:
         return Found(blocks, (trace.shape[1], trace.shape[0]), _precision_note(trace.dtype, entry[0]))
 
     def _residual(self, entry: Any) -> Found | None:
-        """Return what is between the raw trace and C: see `corrected_residual`."""
-        traces = self._components.traces
-        raw, denoised, correction = (traces.get(key) for key in ("raw", "denoised", RESIDUAL_CORRECTION))
+        """Return YrA: exact if the NWB file has a correction for it, see `nwb.residual`."""
+        exact, traces = self._components.residual, self._components.traces
+        if exact is not None:
+            blocks = _frames(lambda part: exact[part], exact, self._chunk_frames("raw"))
+            return Found(blocks, (exact.shape[1], exact.shape[0]), _precision_note(exact.dtype, entry[0]))
+        raw, denoised = traces.get("raw"), traces.get("denoised")
         if raw is None or denoised is None:
             return None
 
-        def read(part: slice) -> NDArray[Any]:
-            return corrected_residual(raw[part], denoised[part], None if correction is None else correction[part])
+        def difference(part: slice) -> NDArray[Any]:
+            with np.errstate(invalid="ignore"):
+                return np.asarray(raw[part] - denoised[part])
 
-        note = _ROUNDED_RESIDUAL if correction is None else _precision_note(raw.dtype, entry[0])
-        blocks = _frames(read, raw, self._chunk_frames("raw"))
-        return Found(blocks, (raw.shape[1], raw.shape[0]), note)
+        blocks = _frames(difference, raw, self._chunk_frames("raw"))
+        return Found(blocks, (raw.shape[1], raw.shape[0]), _ROUNDED_RESIDUAL)
 
     def _column(self, key: str, entry: Any) -> Found | None:
         values = self._components.column(key)
@@ -228,16 +230,6 @@ def matrix_value(matrix: csc_array[Any], entry: Any, *, with_zeros: bool) -> Fou
     if with_zeros and note is None and recorded.get("nnz", len(parts.data)) != len(parts.data):
         note = "without the explicit zeros of CaImAn's file, which change no result"
     return Found(parts, matrix.shape, note)
-
-
-def corrected_residual(raw: NDArray[Any], denoised: NDArray[Any], correction: NDArray[Any] | None) -> NDArray[Any]:
-    """Return YrA from ``raw = C + YrA``, C and the recorded rounding error of their difference."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        difference: NDArray[Any] = raw - denoised
-        if correction is None:
-            return difference
-        corrected: NDArray[Any] = np.where(np.isfinite(difference), difference + correction, correction)
-    return corrected
 
 
 def _with_zeros(
