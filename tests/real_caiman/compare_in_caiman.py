@@ -63,7 +63,9 @@ _MISSING = object()
 
 def same_array(first: np.ndarray, second: np.ndarray) -> bool:
     same_type = first.dtype == second.dtype or first.dtype.kind == second.dtype.kind == "S"
-    return same_type and first.shape == second.shape and np.array_equal(first, second, equal_nan=first.dtype.kind == "f")
+    return (
+        same_type and first.shape == second.shape and np.array_equal(first, second, equal_nan=first.dtype.kind == "f")
+    )
 
 
 def movie_of(cnmf: CNMF, directory: Path) -> np.ndarray:
@@ -92,7 +94,7 @@ def filter_(cnmf: CNMF, movie: np.ndarray) -> CNMF:
     return cnmf
 
 
-def select(cnmf: CNMF, movie: np.ndarray) -> CNMF:
+def select(cnmf: CNMF, movie: np.ndarray) -> CNMF:  # noqa: ARG001
     if cnmf.estimates.idx_components is None:
         cnmf.estimates.select_components(idx_components=np.arange(0, cnmf.estimates.A.shape[1], 2))
     else:
@@ -100,18 +102,18 @@ def select(cnmf: CNMF, movie: np.ndarray) -> CNMF:
     return cnmf
 
 
-def detrend(cnmf: CNMF, movie: np.ndarray) -> CNMF:
+def detrend(cnmf: CNMF, movie: np.ndarray) -> CNMF:  # noqa: ARG001
     one_photon = cnmf.estimates.b is None or not np.size(cnmf.estimates.b)
     cnmf.estimates.detrend_df_f(frames_window=100, detrend_only=one_photon)
     return cnmf
 
 
-def deconvolve(cnmf: CNMF, movie: np.ndarray) -> CNMF:
+def deconvolve(cnmf: CNMF, movie: np.ndarray) -> CNMF:  # noqa: ARG001
     cnmf.deconvolve()
     return cnmf
 
 
-def contours(cnmf: CNMF, movie: np.ndarray) -> CNMF:
+def contours(cnmf: CNMF, movie: np.ndarray) -> CNMF:  # noqa: ARG001
     cnmf.estimates.plot_contours(img=cnmf.estimates.Cn if hasattr(cnmf.estimates, "Cn") else None)
     return cnmf
 

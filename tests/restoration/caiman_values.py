@@ -31,7 +31,7 @@ def _members(group: h5py.Group, start: str) -> dict[str, Any]:
 
 
 def is_none(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind == "O" and value[()] == b"NoneType"
+    return isinstance(value, np.ndarray) and value.shape == () and value[()] == b"NoneType"
 
 
 def are_equal(value: Any, expected: Any) -> bool:

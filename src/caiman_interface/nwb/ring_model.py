@@ -34,7 +34,7 @@ def read_ring_model(table: DynamicTable) -> csc_array[Any]:
 
     pixel, ring_pixel, weight = (np.asarray(table[name].data[:]) for name in ("pixel", "ring_pixel", "weight"))
     stated = re.search(r"matrix of (\d+) by (\d+)", table.description)
-    ends = [int(pixels.max(initial=-1)) + 1 for pixels in (pixel, ring_pixel)]
+    ends = [int(pixels.max()) + 1 if len(pixels) else 0 for pixels in (pixel, ring_pixel)]
     shape = tuple(int(length) for length in stated.groups()) if stated else tuple(ends)
     return csc_array((weight, (pixel.astype(np.int64), ring_pixel.astype(np.int64))), shape=shape)
 

@@ -27,8 +27,7 @@ _LISTED = {
     *("bl", "c1", "lam", "neurons_sn"),
     *("idx_components", "idx_components_bad", "accepted_list", "rejected_list"),
 }
-_ONLINE_MARK = "ind_new_all"
-_ONLINE = {_ONLINE_MARK, "time_neuron_added", "t_online"}
+_ONLINE = {"ind_new_all", "time_neuron_added", "t_online"}
 _PER_COMPONENT_COUNTS = {"nr", "N"}
 
 
@@ -149,12 +148,20 @@ class FieldWriter:
         self.differences.append(Difference(path, self._omitted.get(path) or reason_for(path)))
 
     def _mark_online_analysis(self) -> None:
-        """Write an empty list that only OnACID has, if nothing else shows that it made the results."""
-        if self._results.method != "OnACID" or not _ONLINE.isdisjoint(self.exact):
+        """Write empty lists for what shows that OnACID made the results, and finished, if it is not restored."""
+        if self._results.method != "OnACID":
             return
-        self._writer.empty(_ONLINE_MARK, (0,), "float64")
-        self.differences = [item for item in self.differences if item.field != _ONLINE_MARK]
-        self.differences.append(Difference(_ONLINE_MARK, "empty; shows that OnACID made the results", is_written=True))
+        if self._stored.get("t_online") is not None:
+            self._write_mark("t_online", "empty; shows that the online analysis was finished")
+        if _ONLINE.isdisjoint(self.exact) and "t_online" not in self._stored:
+            self._write_mark("ind_new_all", "empty; shows that OnACID made the results")
+
+    def _write_mark(self, path: str, reason: str) -> None:
+        if path in self.exact:
+            return
+        self._writer.empty(path, (0,), "float64")
+        self.differences = [item for item in self.differences if item.field != path]
+        self.differences.append(Difference(path, reason, is_written=True))
 
     def _find(self, path: str, entry: Any) -> Found | None:
         group, name = _split(path)

@@ -12,6 +12,7 @@ _REASONS = {
     "Ab_dense": _DERIVED,
     "OASISinstances": "CaImAn saves only the beginning of a description of these objects",
     "R": "differs from YrA (CaImAn's deconvolve changes YrA only); without it CaImAn uses YrA",
+    "W": "the NWB file has no ring model: it is left out if it takes a tenth of the file (option include_ring_model)",
     "center": "centres of the initialization, which do not match the components",
     "mmap_file": "without its directory, which may identify a person",
     "fnames": "without their directories, which may identify a person",
