@@ -212,7 +212,7 @@ class Comparison:
         if "is_accepted" not in table:
             return
         found = table["is_accepted"][()].astype(bool)
-        accepted, rejected = self.read("idx_components"), self.read("idx_components_bad")
+        accepted, rejected = self.index_list("idx_components"), self.index_list("idx_components_bad")
         if accepted is None and rejected is None:
             if not found.all():
                 yield "is_accepted was made up"
@@ -220,6 +220,11 @@ class Comparison:
         wanted = indices(accepted, len(found)) if accepted is not None else ~indices(rejected, len(found))
         if not np.array_equal(found, wanted):
             yield "is_accepted differs from idx_components"
+
+    def index_list(self, name: str) -> NDArray[Any] | None:
+        """Return a list of components; None if it is not a list or has values that are not numbers of components."""
+        values = self.read(name)
+        return None if values is None or values.ndim != 1 or not np.isfinite(values.astype("f8")).all() else values
 
     def images(self) -> Iterator[str]:
         for name, field in IMAGES.items():
@@ -282,7 +287,8 @@ def left_out_needlessly(source: Path, nwb: Path, touched: set[str]) -> list[str]
                 and numbers(caiman, f"estimates/{field}") is not None
             ]
         for name, field in METRICS.items():
-            if f"estimates/{field}" in touched or name in written[TABLE]:
+            # the eccentricity counts only where the parameters say that it was used
+            if name == "eccentricity" or f"estimates/{field}" in touched or name in written[TABLE]:
                 continue
             values = numbers(caiman, f"estimates/{field}")
             if values is not None and values.shape == (count,):
