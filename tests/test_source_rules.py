@@ -58,13 +58,13 @@ TOO_LONG: frozenset[str] = frozenset(
 )
 UNREVISED: frozenset[str] = frozenset(
     {
-        "CHANGELOG.md",
         "README.md",
         "benchmarks/README.md",
         "docs/command-line.md",
         "docs/dandi.md",
         "docs/nwb-content.md",
         "docs/python.md",
+        "docs/round-trip.md",
         "docs/yaml.md",
         "src/caiman_interface/_compat/hdmf.py",
         "src/caiman_interface/_compat/neuroconv.py",

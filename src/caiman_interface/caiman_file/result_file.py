@@ -9,6 +9,7 @@ import h5py
 from typing_extensions import Self
 
 from .errors import CaimanFileError
+from .links import check_links
 from .opening import FileIdentity, is_same_file, open_hdf5
 from .rows import FileBytes
 
@@ -27,6 +28,7 @@ class ResultFile:
         self._file: h5py.File = open_hdf5(self.file_path)
         self._file_bytes: FileBytes | None = None
         try:
+            check_links(self._file, self.file_path)
             self._identity = FileIdentity.of(self.file_path)
             self._file_bytes = self._open_bytes()
             self._read()
