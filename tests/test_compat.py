@@ -559,7 +559,7 @@ def test_a_specification_in_either_format_gives_the_same_file(tmp_path, interfac
     }
     assert tables["PlaneSegmentation"].description == "Cells."
     series = module["Fluorescence"].roi_response_series
-    assert set(series) == {"Raw", "DfOverF", "Denoised", "Deconvolved", "Background"}
+    assert set(series) == {"Raw", "DfOverF", "Denoised", "Deconvolved", "ResidualCorrection", "Background"}
     assert series["Raw"].description == "Raw traces."
     assert series["DfOverF"].comments == "Checked by hand."
     traces = interface.segmentation_extractor.get_traces_dict()

@@ -469,12 +469,12 @@ def test_specification_for_neuroconv_s_own_class_runs_with_ours(tmp_path: Path):
         assert tables(ours).keys() == {"PlaneSegmentation"}
         table = tables(ours)["PlaneSegmentation"]
         np.testing.assert_array_equal(
-            table["image_mask"][:].transpose(0, 2, 1), reference.footprints[rois].astype("f4")
+            table["image_mask"][:].transpose(0, 2, 1).astype("f4"), reference.footprints[rois].astype("f4")
         )
         assert "ROICentroids" not in table.colnames
         np.testing.assert_array_equal(table["is_accepted"][:], [True, True, False])
         series = all_series(ours)
-        assert series.keys() == {"RawTraces", "Denoised", "Deconvolved", "DfOverF"}
+        assert series.keys() == {"RawTraces", "Denoised", "Deconvolved", "DfOverF", "ResidualCorrection"}
         assert series["RawTraces"].description == "As measured."
         np.testing.assert_array_equal(series["RawTraces"].data[:], reference.traces["RoiResponseSeries"][:50, rois])
         assert ours.imaging_planes["ImagingPlane"].location == "CA1"

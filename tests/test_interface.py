@@ -257,7 +257,7 @@ def test_none_in_the_metadata(interface: CaimanSegmentationInterface, tmp_path: 
     ophys["PlaneSegmentations"][KEY]["description"] = None
     ophys["RoiResponses"][KEY]["raw"]["unit"] = None
     nwbfile = in_memory(interface, metadata)
-    assert series_of(nwbfile).keys() == {"RoiResponseSeries", "Denoised", "Deconvolved"}
+    assert series_of(nwbfile).keys() == {"RoiResponseSeries", "Denoised", "Deconvolved", "ResidualCorrection"}
     assert "mean_image" not in nwbfile.processing["ophys"]["SegmentationImages"].images
     assert nwbfile.imaging_planes["ImagingPlane"].imaging_rate == 15.49
     assert table_of(nwbfile).description.startswith("ROIs found by CaImAn")

@@ -15,6 +15,7 @@ from pynwb import NWBFile
 from caiman_interface import CaimanSegmentationInterface, FastNWBConverter, verify
 from caiman_interface.metadata.vocabulary import name_ending
 
+FULL = ("RoiResponseSeries", "DfOverF", "Denoised", "Deconvolved", "ResidualCorrection", "Background")
 START = datetime(2024, 5, 2, 10, 30, tzinfo=timezone.utc)
 Reader = Callable[[Path], Any]
 
@@ -56,8 +57,8 @@ def test_names_that_the_metadata_does_not_state_are_derived_from_the_key(
             *("PlaneSegmentation_plane1", "BackgroundPlaneSegmentation_plane1"),
         }
         assert names["Fluorescence"] == {
-            *(f"{name}_plane0" for name in ("RoiResponseSeries", "DfOverF", "Denoised", "Deconvolved", "Background")),
-            *(f"{name}_plane1" for name in ("RoiResponseSeries", "Denoised", "Deconvolved", "Background")),
+            *(f"{name}_plane0" for name in FULL),
+            *(f"{name}_plane1" for name in FULL if name != "DfOverF"),
         }
         assert names["SegmentationImages"] == {
             *("correlation_image_plane0", "mean_image_plane0", "noise_image_plane0"),
@@ -151,7 +152,7 @@ def test_the_same_names_twice_are_refused_before_anything_is_added(
     before = names_in(nwbfile)
     ending = name_ending(second) if second else ""
     message = (
-        f"'ImageSegmentation/PlaneSegmentation{ending}', 'Fluorescence/RoiResponseSeries{ending}', .* and 4 more are "
+        f"'ImageSegmentation/PlaneSegmentation{ending}', 'Fluorescence/RoiResponseSeries{ending}', .* and 5 more are "
         "already in the NWB file.*metadata_key"
     )
     with pytest.raises(ValueError, match=message):
@@ -161,16 +162,16 @@ def test_the_same_names_twice_are_refused_before_anything_is_added(
         interface.segmentation_extractor.results.close()
 
 
-def test_a_renamed_table_does_not_hide_other_names_that_are_taken(caiman_files: dict[str, Path]) -> None:
-    """Only the table has another name: the traces and the parameters would be mixed."""
+def test_all_names_follow_a_table_that_has_another_name(caiman_files: dict[str, Path]) -> None:
+    """Where only the name of the table distinguishes two analyses, nothing of the two is mixed."""
     nwbfile = NWBFile(session_description="A session.", identifier="id", session_start_time=START)
     interface = interface_of(caiman_files["sim2p_minimal"], None)
     interface.add_to_nwbfile(nwbfile)
     before = names_in(nwbfile)
-    with pytest.raises(ValueError, match=r"'Fluorescence/RoiResponseSeries', .* already in the NWB file"):
-        interface.add_to_nwbfile(nwbfile, plane_segmentation_name="Other")
+    interface.add_to_nwbfile(nwbfile, plane_segmentation_name="Other")
     interface.segmentation_extractor.results.close()
-    assert names_in(nwbfile) == before
+    added = names_in(nwbfile)["Fluorescence"] - before["Fluorescence"]
+    assert added == {f"{name}_Other" for name in before["Fluorescence"]}
 
 
 def test_the_same_name_for_two_objects_of_one_analysis_is_refused(caiman_files: dict[str, Path]) -> None:

@@ -40,7 +40,9 @@ def test_pynapple(converted: Nwb, reference: dict[str, np.ndarray]) -> None:
         warnings.simplefilter("ignore")  # pynapple's own, at its import
         pynapple = pytest.importorskip("pynapple")
         data = pynapple.load_file(str(converted("sim2p_full")))
-    assert set(data.keys()) == {"RoiResponseSeries", "DfOverF", "Denoised", "Deconvolved", "Background"}
+    assert set(data.keys()) == {
+        *("RoiResponseSeries", "DfOverF", "Denoised", "Deconvolved", "ResidualCorrection", "Background"),
+    }
     denoised = data["Denoised"]
     assert denoised.shape == (600, 13)
     np.testing.assert_array_equal(denoised.values, reference["C"].T)
@@ -77,7 +79,7 @@ def test_roiextractors_reads_image_masks(
     parts = (reference[f"A_{part}"] for part in ("data", "indices", "indptr"))
     footprints = sparse.csc_array(tuple(parts), shape=tuple(reference["A_shape"])).toarray()
     masks = extractor.get_roi_image_masks()
-    np.testing.assert_array_equal(masks, footprints.reshape((60, 80, 13), order="F").astype(np.float32))
+    np.testing.assert_array_equal(masks, footprints.reshape((60, 80, 13), order="F"))
     images = extractor.get_images_dict()
     assert set(images) == {"correlation_image", "mean_image", "noise_image"}
     extractor._io.close()

@@ -189,7 +189,7 @@ class _Writer:
             "metadata_key": self._key if name_ending(self._key) == self._ending else self._ending[1:],
             "rate_source": self._plan.rate_source,
             "objects": to_pairs({role: path for part in parts for role, path in part.record().items()}),
-            "left_out": [{"field": omission.field, "reason": omission.reason} for omission in self._results.omissions],
+            "left_out": to_pairs([vars(omission) for omission in self._results.omissions]),
             "stored_as": to_pairs(self._results.stored_as),
         }
         add = partial(add_parameters, results=self._results, ending=self._ending, conversion=conversion)
