@@ -97,7 +97,8 @@ def remove_record(nwb: Path, ending: str = "") -> None:
         table.move("parameter", "name")
         table.attrs["colnames"] = ["group", "name", "value"]
         kept = [
-            name not in {b"objects", b"metadata_key", b"package_version", b"rate_source"} for name in table["name"][()]
+            name not in {b"objects", b"metadata_key", b"package_version", b"rate_source", b"num_frames"}
+            for name in table["name"][()]
         ]
         for column in ("id", "group", "name", "value"):
             values, attributes = table[column][()][kept], dict(table[column].attrs)

@@ -188,6 +188,7 @@ class _Writer:
             "package_version": package_version(),
             "metadata_key": self._key if name_ending(self._key) == self._ending else self._ending[1:],
             "rate_source": self._plan.rate_source,
+            "num_frames": len(self._plan.frames) or self._results.num_frames,
             "objects": to_pairs({role: path for part in parts for role, path in part.record().items()}),
             "left_out": to_pairs([vars(omission) for omission in self._results.omissions]),
             "stored_as": to_pairs(self._results.stored_as),

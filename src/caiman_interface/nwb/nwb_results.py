@@ -180,8 +180,8 @@ class NwbResults(AbstractContextManager["NwbResults"]):
 
     @property
     def num_frames(self) -> int | None:
-        """Number of frames, or None if the file contains no trace."""
-        return None if self._clock is None else int(self._clock.data.shape[0])
+        """Number of frames; without traces the recorded one, or None."""
+        return self._analysis.get("num_frames") if self._clock is None else int(self._clock.data.shape[0])
 
     @cached_property
     def sampling_frequency(self) -> float | None:

@@ -24,7 +24,15 @@ from .context import NOT_IN_CAIMAN, Context, Result, compared, different, missin
 from .fields import ESTIMATES, IMAGES
 
 # Rows of the group `analysis` that describe the conversion, not the CaImAn file.
-_OF_THE_CONVERSION = {"package_version", "metadata_key", "objects", "rate_source", "left_out", "stored_as"}
+_OF_THE_CONVERSION = {
+    "package_version",
+    "metadata_key",
+    "objects",
+    "rate_source",
+    "num_frames",
+    "left_out",
+    "stored_as",
+}
 _GREATEST_CORRELATION = 1 + 1e-5
 
 
