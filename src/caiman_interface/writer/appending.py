@@ -14,14 +14,25 @@ from .system_calls import flush_folder, lock
 IN_PLACE_VARIABLE = "CAIMAN_INTERFACE_APPEND_IN_PLACE"
 """Environment variable that makes appending write to the file itself: fast for huge files, but a crash breaks them."""
 
+# More than a superblock of any version.
+_HEAD_BYTES = 96
+
 
 def appends_in_place() -> bool:
     """Return whether the user asked for appending in place."""
     return bool(os.environ.get(IN_PLACE_VARIABLE))
 
 
+def first_bytes(path: Path) -> bytes:
+    """Return the beginning of a file, in which HDF5 notes that the file is open; empty if there is no file."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
 @contextmanager
-def name_lent_to_copy(target: Path) -> Iterator[None]:
+def name_lent_to_copy(target: Path, head: bytes) -> Iterator[None]:
     """Let a copy have the name of an open file until the open file has been appended to and closed.
 
     Objects in memory refer to the datasets of the open file, so it cannot be exchanged for a copy itself.
@@ -30,6 +41,8 @@ def name_lent_to_copy(target: Path) -> Iterator[None]:
     ----------
     target : Path
         The file, open for appending but not yet changed. It must be closed before the context ends.
+    head : bytes
+        What `first_bytes` returned before the file was opened.
 
     Raises
     ------
@@ -45,6 +58,8 @@ def name_lent_to_copy(target: Path) -> Iterator[None]:
     descriptor = -1
     try:
         shutil.copyfile(target, copy.path)
+        with copy.path.open("r+b") as file:
+            file.write(head)
         shutil.copystat(target, copy.path)
         os.link(target, open_file)
         descriptor = os.open(open_file, os.O_RDONLY)

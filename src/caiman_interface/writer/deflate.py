@@ -20,9 +20,6 @@ from numpy.typing import NDArray
 # as well as zlib's level 4. A higher level asks for small files rather than speed and is served by zlib itself.
 _HIGHEST_ISAL_LEVEL = 4
 _ISAL_LEVEL = 2
-# ISA-L uses one Huffman table for a long stretch. Planes shorter than this are compressed separately, each with its
-# own table, which makes them 1 to 8 % smaller.
-_SEPARATE_PLANE_BYTES = 2**18
 
 # A plane is judged by this many pieces of this many bytes, spread evenly over it.
 _SAMPLE_PIECES = 16
@@ -47,13 +44,9 @@ def deflated(planes: NDArray[np.uint8], level: int) -> bytes:
     """
     if not 0 < level <= _HIGHEST_ISAL_LEVEL:
         return zlib.compress(planes.data, level)
-    stored = [_is_incompressible(plane) for plane in planes]
-    if not any(stored) and planes.shape[1] >= _SEPARATE_PLANE_BYTES:
-        compressed: bytes = isal_zlib.compress(planes.reshape(-1), _ISAL_LEVEL)
-        return compressed
     parts: list[Any] = [_ZLIB_HEADER]
-    for plane, is_stored in zip(planes, stored, strict=True):
-        parts += _stored_blocks(plane) if is_stored else _compressed_blocks(plane)
+    for plane in planes:
+        parts += _stored_blocks(plane) if _is_incompressible(plane) else _compressed_blocks(plane)
     checksum = isal_zlib.adler32(planes.reshape(-1))
     return b"".join([*parts, _FINAL_BLOCK, struct.pack(">I", checksum)])
 
@@ -70,7 +63,10 @@ def _is_incompressible(plane: NDArray[np.uint8]) -> bool:
 
 
 def _compressed_blocks(plane: NDArray[np.uint8]) -> list[bytes]:
-    """Return compressed blocks that end at a whole byte and refer to nothing before them."""
+    """Return compressed blocks that end at a whole byte and refer to nothing before them.
+
+    ISA-L uses one Huffman table for a long stretch; a table for each plane makes the stream up to 5 % smaller.
+    """
     stream = isal_zlib.compressobj(_ISAL_LEVEL, wbits=-15)
     return [stream.compress(plane), stream.flush(isal_zlib.Z_FULL_FLUSH)]
 

@@ -13,7 +13,7 @@ from pynwb import NWBHDF5IO, NWBFile
 
 from caiman_interface._compat.hdmf import change_source, name_of_new_file_accepted
 
-from .appending import appends_in_place, name_lent_to_copy
+from .appending import appends_in_place, first_bytes, name_lent_to_copy
 from .chunk_writer import ChunkWriter, Progress, available_threads
 from .datasets import data_restored
 from .deferral import Allocated, allocated, defer
@@ -23,6 +23,7 @@ from .partial_files import PartialFile, ReplacePolicy
 
 # As hdmf opens its files: the chunks that HDF5 itself filters need a cache that holds them.
 _CHUNK_CACHE_BYTES = 32 * 2**20
+_APPENDING = {"r+", "a"}
 
 
 class ParallelNWBHDF5IO(NWBHDF5IO):  # type: ignore[misc]  # pynwb is untyped
@@ -218,6 +219,7 @@ class MarkedNWBHDF5IO(ParallelNWBHDF5IO):
     """
 
     def __init__(self, path: str | Path | None = None, mode: str = "r", *arguments: Any, **options: Any) -> None:
+        self._head = first_bytes(Path(path)) if path is not None and mode in _APPENDING else b""
         super().__init__(path, mode, *arguments, **{"replace": "known", **options})
 
     @classmethod
@@ -231,11 +233,11 @@ class MarkedNWBHDF5IO(ParallelNWBHDF5IO):
 
     def write(self, container: NWBFile, **options: Any) -> None:
         """Write or append, see the class."""
-        if self.mode not in {"r+", "a"} or not is_marked_for_fast_write(container) or appends_in_place():
+        if self.mode not in _APPENDING or not is_marked_for_fast_write(container) or appends_in_place():
             super().write(container, **options)
             return
         target = Path(self.source)
-        with disk_errors_explained(target), name_lent_to_copy(target):
+        with disk_errors_explained(target), name_lent_to_copy(target, self._head):
             super().write(container, **options)
             run_checks(container)
             self.close()
