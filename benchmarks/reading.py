@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-from compare import CASES, CONVERTERS, HERE, data_folder, machine, prepared
 from pynwb import NWBHDF5IO
+
+from compare import CASES, CONVERTERS, HERE, data_folder, machine, prepared
 
 TRACE = "processing/ophys/Fluorescence/RoiResponseSeries/data"
 READS: dict[str, Callable[[Any], Any]] = {
@@ -41,11 +42,11 @@ def main() -> None:
     with data_folder(arguments.data) as data:
         for name in arguments.cases:
             files = written(prepared(CASES[name], data / name))
-            for read in READS:
+            for label, read in READS.items():
                 for reader in (with_h5py, with_pynwb):
-                    theirs, ours = best(files, reader, READS[read], repeats=arguments.repeats)
-                    label = reader.__name__.removeprefix("with_")
-                    print(f"| {name} | {read} | {label} | {theirs:.0f} | {ours:.0f} | **{theirs / ours:.1f} x** |")
+                    theirs, ours = best(files, reader, read, repeats=arguments.repeats)
+                    through = reader.__name__.removeprefix("with_")
+                    print(f"| {name} | {label} | {through} | {theirs:.0f} | {ours:.0f} | **{theirs / ours:.1f} x** |")
             for path in files:
                 path.unlink()
 
