@@ -146,6 +146,11 @@ class Reference:
             traces["DfOverF"] = self["F_dff"]
         return {name: trace.T for name, trace in traces.items()}
 
+    @property
+    def residual(self) -> NDArray[Any]:
+        """YrA as (frames, components)."""
+        return self["YrA"].T
+
 
 # Running them
 
@@ -252,11 +257,16 @@ def test_traces_are_those_of_the_caiman_file(specification: str, name: str, anal
     with nwb_file_of(specification, name) as nwbfile:
         table = tables(nwbfile)[f"PlaneSegmentation{analysis.ending}"]
         written = {series.name for series in all_series(nwbfile).values() if series.rois.table is table}
-        assert written == {f"{trace}{analysis.ending}" for trace in reference.traces}
+        assert written == {f"{trace}{analysis.ending}" for trace in (*reference.traces, "ResidualCorrection")}
         for trace, values in reference.traces.items():
             series = all_series(nwbfile)[f"{trace}{analysis.ending}"]
             np.testing.assert_array_equal(series.data[:], values[:, rows])
             assert series.rate == reference["fr"]
+        raw, denoised, correction = (
+            all_series(nwbfile)[f"{trace}{analysis.ending}"].data[:]
+            for trace in ("RoiResponseSeries", "Denoised", "ResidualCorrection")
+        )
+        np.testing.assert_array_equal(raw - denoised + correction, reference.residual[:, rows])
 
 
 @each_analysis
@@ -269,7 +279,7 @@ def test_background_is_that_of_the_caiman_file(
         if reference["b"].shape[1] == 0:
             assert table is None
             return
-        np.testing.assert_array_equal(masks(table, reference.frame_shape), reference.background.astype("f4"))
+        np.testing.assert_array_equal(masks(table, reference.frame_shape), reference.background)
         assert table.imaging_plane is nwbfile.imaging_planes[analysis.plane]
         series = all_series(nwbfile)[f"Background{analysis.ending}"]
         np.testing.assert_array_equal(series.data[:], reference["f"].T)
@@ -545,7 +555,7 @@ def test_documented_parts_do_what_is_said(tmp_path: Path):
         assert "image_mask" in table.colnames
         np.testing.assert_array_equal(table.id[:], accepted)
         series = all_series(nwbfile)
-        assert series.keys() == {"Fluorescence", "Denoised", "DfOverF"}
+        assert series.keys() == {"Fluorescence", "Denoised", "DfOverF", "ResidualCorrection"}
         assert series["DfOverF"].description == "dF/F over a window of 500 frames."
         np.testing.assert_array_equal(
             series["Fluorescence"].data[:], reference.traces["RoiResponseSeries"][:20, accepted]

@@ -487,9 +487,11 @@ def test_file_without_a_rate(
     assert "imaging_rate" not in interface.get_metadata(**DICTIONARIES)["Ophys"]["ImagingPlanes"][KEY]
     nwbfile = mock_NWBFile()
     for ask in (lambda: interface.add_to_nwbfile(nwbfile), interface.get_original_timestamps):
-        with pytest.raises(ValueError, match=r"no imaging rate \(params/data/fr\).*sampling_fr.*timestamps_path"):
+        with pytest.raises(
+            ValueError, match=r"at 'params/data/fr': there is no imaging rate.*sampling_fr.*timestamps_path"
+        ):
             ask()
-    with pytest.raises(ValueError, match=r"no imaging rate \(params/data/fr\)"):
+    with pytest.raises(ValueError, match=r"does not specify an imaging rate \(params/data/fr\)"):
         interface.get_timestamps()
     assert not nwbfile.processing
     interface.set_aligned_timestamps(np.arange(600) / 8)

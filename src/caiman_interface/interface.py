@@ -117,7 +117,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         extractor = self.segmentation_extractor
         state = (self.verbose, self.metadata_key, extractor.get_sampling_frequency(), self._is_sampling_given)
         properties = {key: extractor.get_property_info(key) for key in extractor.user_properties}
-        return _reopened, (type(self), str(extractor.file_path), state, extractor.host_times, properties)
+        return _reopened, (type(self), str(extractor.file_path), state, extractor.base_times, properties)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({'; '.join(self._summary().values())})"

@@ -564,7 +564,9 @@ def test_the_hosts_own_lists_are_honoured(interface, caiman_files):
     module = nwbfile.processing["ophys"]
     assert module["ImageSegmentation"]["PlaneSegmentation"].description == "Segmented ROIs"
     series = module["Fluorescence"].roi_response_series
-    assert set(series) == {"RoiResponseSeries", "DfOverF", "Denoised", "Deconvolved", "Background"}
+    assert set(series) == {
+        *("RoiResponseSeries", "DfOverF", "Denoised", "Deconvolved", "Background", "ResidualCorrection")
+    }
     assert series["RoiResponseSeries"].description == "Array of raw fluorescence traces."
     assert series["DfOverF"].description == "Array of df/F traces."
     dff = interface.segmentation_extractor.get_traces_dict()["dff"]

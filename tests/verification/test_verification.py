@@ -124,7 +124,7 @@ def test_one_bit_is_found_in_every_trace_mask_column_image_and_parameter(
     expected = {
         name.removesuffix("/data").replace("CaimanParameters/value", f"CaimanParameters/{changed}") for name in names
     }
-    assert len(expected) == 53
+    assert len(expected) == 51
     report = verify(everything, nwb)
     assert not report.ok
     assert report.missing == report.extra == []

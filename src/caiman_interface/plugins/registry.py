@@ -97,8 +97,10 @@ def use_fast_writer() -> None:
     """
     if os.environ.get(NO_FAST_WRITE):
         return
-    from neuroconv.tools import nwb_helpers
-
+    try:
+        from neuroconv.tools import nwb_helpers
+    except ImportError:  # a NeuroConv without the mapping writes as it always does
+        return
     writers = getattr(nwb_helpers, "BACKEND_NWB_IO", None)
     if not isinstance(writers, dict):
         return
