@@ -176,7 +176,7 @@ def _message(error: Exception) -> str:
     help="Print the version and exit.",
 )
 def program() -> None:
-    """Look into the files that CaImAn saves, and take them to NWB.
+    """Inspect CaImAn files and convert them to NWB.
 
     \b
     Example:

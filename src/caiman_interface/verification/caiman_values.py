@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _NONE = "NoneType"
 _SPARSE = {"data", "indices", "indptr", "shape"}
-_UNREADABLE = (KeyError, OSError, RuntimeError, TypeError, ValueError)
+# A dataset that declares more bytes than this, of which the file stores less than a thousandth, was never written.
+_CHECKED_BYTES = 2**24
+_GREATEST_COMPRESSION = 1100
+_UNREADABLE = (KeyError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 
 
 def node_at(group: h5py.Group | None, path: str) -> Any | None:
@@ -31,10 +34,20 @@ def node_at(group: h5py.Group | None, path: str) -> Any | None:
         if isinstance(node, h5py.Group):
             return node if len(node) or len(node.attrs) else None
         _ = node.dtype
+        if _is_only_declared(node):
+            return None
         is_none = node.shape is None or (node.shape == () and node.dtype.kind in "OS" and text(node[()]) == _NONE)
     except _UNREADABLE:
         return None
     return None if is_none else node
+
+
+def _is_only_declared(dataset: h5py.Dataset) -> bool:
+    """Return whether a dataset declares many values and the file stores nearly none of them."""
+    if dataset.shape is None or dataset.is_virtual or dataset.external is not None:
+        return False
+    declared = int(dataset.size) * dataset.dtype.itemsize
+    return bool(declared > _CHECKED_BYTES and declared > _GREATEST_COMPRESSION * dataset.id.get_storage_size())
 
 
 def array_at(group: h5py.Group | None, path: str, ndim: int) -> h5py.Dataset | None:
@@ -83,7 +96,9 @@ def _read_matrix(node: Any | None) -> csc_array[Any] | None:
     elif node is not None and set(node) >= _SPARSE:
         parts = tuple(node[name][()] for name in ("data", "indices", "indptr"))
         matrix = csc_array(parts, shape=tuple(int(length) for length in node["shape"][()]))
-        pattern = csc_array((np.ones(matrix.nnz, np.int8), matrix.indices.copy(), matrix.indptr), shape=matrix.shape)
+        pattern = csc_array(
+            (np.ones(matrix.nnz, np.int8), matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape
+        )
         pattern.sum_duplicates()
         if pattern.nnz < matrix.nnz:
             matrix.sum_duplicates()
@@ -124,16 +139,35 @@ def plain(value: Any) -> Any:
     return None if decoded == _NONE else decoded
 
 
-def parameters_in(group: h5py.Group, start: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the parameters below a group by their path, with plain values."""
+def parameters_in(group: h5py.Group, start: str = "", above: frozenset[int] = frozenset()) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters below a group by their path, with plain values, without those that cannot be read."""
+    address = h5py.h5o.get_info(group.id).addr
+    if address in above:  # a group that contains itself
+        return
     for name, value in group.attrs.items():
         yield start + name, plain(value)
     for name in group:
-        node = group.get(name)
+        node = group.get(name) if is_readable(group, name) else None
         if isinstance(node, h5py.Group):
-            yield from parameters_in(node, f"{start}{name}/")
+            yield from parameters_in(node, f"{start}{name}/", above | {address})
         elif isinstance(node, h5py.Dataset):
             yield start + name, plain(node)
+
+
+def is_readable(group: h5py.Group, name: str) -> bool:
+    """Return whether a member is a group, or a dataset whose values can be read."""
+    try:
+        node = group.get(name)
+        if not isinstance(node, h5py.Dataset):
+            return isinstance(node, h5py.Group)
+        if node.shape is None:
+            return True
+        if _is_only_declared(node):
+            return False
+        _ = node[()]
+    except _UNREADABLE:
+        return False
+    return True
 
 
 def is_same_json(one: str, other: Any) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from caiman_interface.nwb.vocabulary import COLUMNS as NWB_COLUMNS
 
-from .caiman_values import node_at, numbers_at
+from .caiman_values import is_readable, node_at, numbers_at
 from .context import Context
 from .fields import COLUMNS, ESTIMATES, HAND_PICKED, LEFT_BEHIND, RoiSource
 
@@ -85,7 +86,7 @@ class ExpectedColumns:
     def _indices(self, field: str) -> NDArray[np.int64] | None:
         """Return a list of components, which may be truth values or whole numbers in another type."""
         node = node_at(self._group, field)
-        if node is None:
+        if not isinstance(node, h5py.Dataset) or not is_readable(self._group, field):
             return None
         stored = np.atleast_1d(np.asarray(node[()]))
         if stored.size == 0:
