@@ -1,18 +1,16 @@
 """Convert one case once, in a process of its own, and print what it took, as JSON.
 
-Called by ``compare.py``: ``python convert.py CONVERTER FOLDER OUTPUT``.
+Called by ``compare.py``: ``python convert.py CONVERTER FOLDER OUTPUT``, with the environment variable
+``CAIMAN_INTERFACE_NO_AUTOLOAD`` set, so that NeuroConv's own classes are NeuroConv's own.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
-
-os.environ["CAIMAN_INTERFACE_NO_AUTOLOAD"] = "1"  # NeuroConv's own classes are to be NeuroConv's own
 
 METADATA = {"session_start_time": "2024-01-02T03:04:05+00:00", "session_description": "Benchmark."}
 
@@ -46,6 +44,11 @@ def conversion(converter: str, folder: Path) -> Any:
         from caiman_interface import CaimanSegmentationInterface, FastNWBConverter
 
         base = FastNWBConverter
+    elif converter == "stock":  # our interface in NeuroConv's own converter, as in the `neuroconv` command
+        from caiman_interface import CaimanSegmentationInterface
+        from caiman_interface.plugins.registry import use_fast_writer
+
+        use_fast_writer()
     source = {"Segmentation": {"file_path": str(folder / "caiman.hdf5")}}
     classes = {"Segmentation": CaimanSegmentationInterface}
     if (folder / "movie.tif").exists():

@@ -20,7 +20,7 @@ from typing import Any
 import h5py
 from pynwb import NWBHDF5IO
 
-from compare import CASES, CONVERTERS, HERE, data_folder, machine, prepared
+from compare import CASES, HERE, data_folder, environment, machine, prepared
 
 TRACE = "processing/ophys/Fluorescence/RoiResponseSeries/data"
 READS: dict[str, Callable[[Any], Any]] = {
@@ -53,10 +53,11 @@ def main() -> None:
 
 def written(folder: Path) -> list[Path]:
     """Convert a case with both converters."""
-    outputs = [folder / f"read-{converter}.nwb" for converter in CONVERTERS]
-    for converter, output in zip(CONVERTERS, outputs, strict=True):
+    converters = ("neuroconv", "caiman-interface")
+    outputs = [folder / f"read-{converter}.nwb" for converter in converters]
+    for converter, output in zip(converters, outputs, strict=True):
         command = [sys.executable, str(HERE / "convert.py"), converter, str(folder), str(output)]
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=environment())
     return outputs
 
 

@@ -19,9 +19,9 @@ from neuroconv.tools.nwb_helpers import (
     get_default_backend_configuration,
     get_existing_backend_configuration,
 )
-from neuroconv.tools.testing.mock_interfaces import MockImagingInterface
 from nwbfiles import file_with
 from pynwb import NWBHDF5IO, read_nwb
+from test_write_nwbfile_converters import SeriesInterface
 
 from caiman_interface import CaimanSegmentationInterface
 from caiman_interface.plugins.registry import NO_FAST_WRITE, use_fast_writer
@@ -65,14 +65,14 @@ class SegmentationPipe(ConverterPipe):
 
 
 class NestedConverter(NWBConverter):
-    data_interface_classes: ClassVar = {"Segmentation": SegmentationPipe, "Imaging": MockImagingInterface}
+    data_interface_classes: ClassVar = {"Segmentation": SegmentationPipe, "Series": SeriesInterface}
 
 
 SOURCE = {"Segmentation": {"file_path": str(DATA)}}
 WAYS: dict[str, Any] = {
     "converter": lambda: SegmentationConverter(SOURCE),
     "pipe": lambda: ConverterPipe(data_interfaces=[CaimanSegmentationInterface(file_path=DATA)]),
-    "nested": lambda: NestedConverter({**SOURCE, "Imaging": {"num_samples": 40}}),
+    "nested": lambda: NestedConverter({**SOURCE, "Series": {"name": "Series"}}),
 }
 
 
@@ -107,10 +107,10 @@ def test_each_way_writes_in_parallel(tmp_path: Path, fast_writer: list[str], way
 
 
 def test_a_file_without_our_content_is_written_by_pynwb(tmp_path: Path, fast_writer: list[str]) -> None:
-    class OnlyImaging(NWBConverter):
-        data_interface_classes: ClassVar = {"Imaging": MockImagingInterface}
+    class OnlySeries(NWBConverter):
+        data_interface_classes: ClassVar = {"Series": SeriesInterface}
 
-    run(OnlyImaging({"Imaging": {"num_samples": 40}}), tmp_path / "other.nwb")
+    run(OnlySeries({"Series": {"name": "Series"}}), tmp_path / "other.nwb")
     assert fast_writer == []
     with h5py.File(tmp_path / "other.nwb") as file:
         assert len(file["acquisition"]) == 1
