@@ -54,6 +54,17 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         check_nwb_files([tmp_path / "missing.nwb"])
 
 
+def test_what_is_not_an_nwb_file_is_one_finding_without_a_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "text.nwb"
+    path.write_text("not an NWB file")
+    (finding,) = check_nwb_files([path])
+    assert (finding.severity, finding.message) == ("critical", "This is not an NWB file that can be read.")
+    assert finding.remedy == "Give the NWB file that a conversion wrote (.nwb, or .nwb.zarr)."
+    result = CliRunner().invoke(program, ["check", str(path)])
+    assert (result.exit_code, "Traceback" in result.stdout) == (1, False)
+    assert "1 file checked: 1 finding, 1 of them critical for an upload to DANDI." in result.stdout
+
+
 def test_remedies_are_for_checks_that_exist() -> None:
     known = {check.__name__ for check in available_checks}
     assert {name for name in _REMEDIES if name.startswith("check_")} <= known

@@ -66,5 +66,6 @@ def _print(findings: Sequence[PublicationFinding], num_files: int) -> None:
             table.add_row("", finding.file, "")
     output().print(table)
     critical = sum(finding.severity == "critical" for finding in findings)
-    verdict = f"{critical} of them prevent an upload to DANDI" if critical else "none prevents an upload to DANDI"
-    click.echo(f"{files} checked: {len(findings)} findings, {verdict}.")
+    verdict = f"{critical} of them critical for an upload to DANDI" if critical else "none prevents an upload to DANDI"
+    count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+    click.echo(f"{files} checked: {count}, {verdict}.")

@@ -47,7 +47,7 @@ def _io(source: str | Path, stack: ExitStack) -> Any:
     if not path.exists():
         message = f"File not found: '{path}'."
         raise FileNotFoundError(message)
-    if not _has_nwb_version(path):
+    if not is_nwb_file(path):
         message = f"{path} is not an NWB file: it has no nwb_version."
         raise ValueError(message)
     backend = "zarr" if path.is_dir() else "hdf5"
@@ -63,7 +63,8 @@ def _remote(address: str) -> h5py.File:
     return h5py.File(remfile.File(address), "r")
 
 
-def _has_nwb_version(path: Path) -> bool:
+def is_nwb_file(path: Path) -> bool:
+    """Return whether a path is an HDF5 file or a Zarr store with an NWB version."""
     if path.is_dir():
         attributes = path / ".zattrs"
         return attributes.is_file() and "nwb_version" in json.loads(attributes.read_text(encoding="utf-8"))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from caiman_interface.nwb.opening import is_nwb_file
+
 from .remedies import remedy_for
 
 Severity = Literal["critical", "violation", "suggestion"]
@@ -30,6 +32,7 @@ _DANDI_ERROR, _DANDI_WARNING = 40, 30
 # `dandi validate` runs nwbinspector itself; these findings are reported once.
 _DANDI_ID_OF_NWBINSPECTOR = "NWBI."
 _NO_DANDISET = "DANDI.NO_DANDISET_FOUND"
+_NOT_NWB = "not_an_nwb_file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +93,26 @@ def check_nwb_files(paths: Sequence[str | Path], *, with_dandi: bool | None = No
         if not file.exists():
             message = f"There is no file '{file}'."
             raise FileNotFoundError(message)
-    findings = [*_inspected(files)]
+    unreadable = [file for file in files if not is_nwb_file(file)]
+    findings = [_not_nwb(file) for file in unreadable]
+    files = [file for file in files if file not in unreadable]
+    findings += _inspected(files)
     if with_dandi is None:
         with_dandi = is_dandi_installed()
     if with_dandi:
         findings += _validated(files)
     return sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+
+
+def _not_nwb(file: Path) -> PublicationFinding:
+    return PublicationFinding(
+        file=str(file),
+        tool="nwbinspector",
+        severity="critical",
+        check=_NOT_NWB,
+        message="This is not an NWB file that can be read.",
+        remedy=remedy_for(_NOT_NWB),
+    )
 
 
 def is_dandi_installed() -> bool:

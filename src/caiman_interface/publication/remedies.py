@@ -43,6 +43,7 @@ _REMEDIES = {
     "check_rate_not_below_threshold": "Check the rate; correct it with `sampling_frequency` (or --rate).",
     "check_timestamps_ascending": "Correct the timestamps and convert again.",
     "check_timestamps_without_nans": "Correct the timestamps and convert again.",
+    "not_an_nwb_file": "Give the NWB file that a conversion wrote (.nwb, or .nwb.zarr).",
     "DANDI.NO_DANDISET_FOUND": "Run `dandi organize` in the folder of your dandiset, which names and places the file.",
 }
 
