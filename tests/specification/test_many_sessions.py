@@ -252,6 +252,21 @@ def test_resume_after_the_command_was_ended(tmp_path, number):
     assert sorted(one.name for one in folder.glob("*.nwb")) == [f"s{one:02}.nwb" for one in range(8)]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no resource tracker")
+def test_what_ended_processes_leave_is_removed_without_a_warning():
+    script = """if True:
+        import multiprocessing, os
+        from caiman_interface.specification.workers import start_quiet_resource_tracker
+        start_quiet_resource_tracker()
+        lock = multiprocessing.get_context("spawn").Lock()
+        assert "PYTHONWARNINGS" not in os.environ
+        os._exit(0)
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+    assert ended.stderr == ""
+
+
 def test_two_shards_at_once_in_one_folder(tmp_path):
     path, folder = write_study(tmp_path, 6), tmp_path / "nwb"
     shards = [subprocess.Popen(command("convert", path, "-o", folder, "--shard", f"{one}/2")) for one in (1, 2)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
 import signal
 import threading
 from collections import deque
@@ -20,6 +21,10 @@ from .conversion import Listener, Progressed, SessionConversion, SessionOutcome,
 from .conversion_report import SessionRecord
 
 _LOST = "the process that converted it ended unexpectedly, twice: it was killed, perhaps because memory ran out"
+
+# Seconds between looks at whether the workers have ended, and for which their last reports are waited for.
+_POLL_INTERVAL = 0.1
+_PATIENCE = 2.0
 
 
 class Cancelled(Exception):  # noqa: N818 (not an error of the session)
@@ -192,29 +197,64 @@ class _LocalWorkers(Workers):
     def __init__(self, jobs: int, threads: int | None, listener: Listener | None) -> None:
         self._jobs = jobs
         self._listener = listener
-        self._link, executor = self._start()
+        executor = self._start()
         super().__init__(executor, _convert_in_worker, width=jobs, threads=threads)
 
-    def _start(self) -> tuple[_Link, ProcessPoolExecutor]:
+    def _start(self) -> ProcessPoolExecutor:
+        start_quiet_resource_tracker()
         context = multiprocessing.get_context("spawn")
-        link = _Link(context.Queue(), context.Event())
-        link.reports.cancel_join_thread()
-        threading.Thread(target=_pass_on, args=(link.reports, self._listener), daemon=True).start()
-        return link, ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_begin, initargs=(link,))
+        self._link = _Link(context.Queue(), context.Event())
+        self._link.reports.cancel_join_thread()
+        self._has_ended = threading.Event()
+        arguments = (self._link.reports, self._listener, self._has_ended)
+        self._reader = threading.Thread(target=_pass_on, args=arguments, daemon=True)
+        self._reader.start()
+        return ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_begin, initargs=(self._link,))
 
     def restart(self) -> None:
         self.close()
         # With a new queue: a process that is killed while it reports leaves the lock of the old one locked.
-        self._link, self.executor = self._start()
+        self.executor = self._start()
 
     def close(self) -> None:
         self._link.stop.set()
         self.executor.shutdown(cancel_futures=True)
-        self._link.reports.put(None)
+        # The reader ends before this process closes the queue. A worker that was killed in the middle of a report leaves
+        # it waiting for the rest; then nobody waits for the reader.
+        self._has_ended.set()
+        self._reader.join(_PATIENCE)
 
 
-def _pass_on(reports: Any, listener: Listener | None) -> None:
-    while (report := reports.get()) is not None:
+def start_quiet_resource_tracker() -> None:
+    """Start the process in which Python removes what ended processes leave, without its warnings.
+
+    It warns on standard error of each semaphore of a process that was killed or told to end, and removes it. That is
+    its task, and of no use to the user of a command that was ended on purpose.
+    """
+    if os.name == "nt":  # Windows has none
+        return
+    from multiprocessing import resource_tracker
+
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker:UserWarning"]))
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
+
+
+def _pass_on(reports: Any, listener: Listener | None, has_ended: threading.Event) -> None:
+    """Pass reports of the workers on until all have ended and none is left."""
+    while True:
+        try:
+            report = reports.get(timeout=_POLL_INTERVAL)
+        except queue.Empty:
+            if has_ended.is_set():
+                return
+            continue
         if listener is not None:
             listener(report)
 
