@@ -219,8 +219,8 @@ class _LocalWorkers(Workers):
     def close(self) -> None:
         self._link.stop.set()
         self.executor.shutdown(cancel_futures=True)
-        # The reader ends before this process closes the queue. A worker that was killed in the middle of a report leaves
-        # it waiting for the rest; then nobody waits for the reader.
+        # The reader ends before this process closes the queue. A worker that was killed in the middle of a report
+        # leaves it waiting for the rest; then nobody waits for the reader.
         self._has_ended.set()
         self._reader.join(_PATIENCE)
 
