@@ -73,6 +73,15 @@ def test_the_same_results_give_the_same_bytes(caiman_files, converted, tmp_path,
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_a_picture_does_not_depend_on_addresses_in_memory(caiman_files, tmp_path):
+    pictures, kept = set(), []
+    for number in range(12):
+        kept.append([object() for _ in range(37 * number)])  # moves what is made next
+        path = write_report(caiman_files["sim2p_inmemory_k1"], tmp_path / f"{number}.svg", title="Mouse 1")
+        pictures.add(path.read_bytes())
+    assert len(pictures) == 1
+
+
 def test_the_head_of_the_page_describes_the_session(nwb_page):
     facts = nwb_page.facts()
     assert nwb_page.texts["h1"] == ["sim2p_full.nwb"]

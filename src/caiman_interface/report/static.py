@@ -73,13 +73,30 @@ def draw(data: ReportData, title: str) -> Any:
     mosaic: list[Any] = [["map", *([row] * len(scores))] for row in [*rows, "time"]] + [["map", *scores]]
     heights = [*[3 / len(rows)] * len(rows), 0.2, 1]
     axes: Any = figure.subplot_mosaic(mosaic, width_ratios=[3, 1, 1, 1], height_ratios=heights)
-    figure.suptitle("\n".join(textwrap.wrap(title, 110)), fontsize=15, fontweight="bold", x=0.01, ha="left")
-    figure.supxlabel(f"{facts_line(data)}\n{parameter_line(data)}", fontsize=8, color=FAINT_INK, x=0.01, ha="left")
+    heading = figure.suptitle("\n".join(textwrap.wrap(title, 110)), fontsize=15, fontweight="bold", x=0.01, ha="left")
+    footer = figure.supxlabel(
+        f"{facts_line(data)}\n{parameter_line(data)}", fontsize=8, color=FAINT_INK, x=0.01, ha="left"
+    )
     draw_map(axes["map"], data, labelled=examples)
     draw_traces([axes[row] for row in [*rows, "time"]], data, examples)
     for score in SCORES:
         draw_score(axes[score.metric], data, score)
+    _fix_layout(figure, [heading, footer])
     return figure
+
+
+def _fix_layout(figure: Any, texts: list[Any]) -> None:
+    """Compute the layout once and round it.
+
+    The last bits of the solver's result depend on addresses in memory, and matplotlib derives names in an SVG from
+    positions: without rounding, the same results would not always give the same bytes.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position([round(length, 6) for length in axes.get_position(original=True).bounds])
+    for text in texts:
+        text.set_position([round(length, 6) for length in text.get_position()])
 
 
 def draw_map(axes: Any, data: ReportData, *, labelled: list[int]) -> None:
