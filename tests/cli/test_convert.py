@@ -13,7 +13,7 @@ import h5py
 import pytest
 from rich.console import Console
 
-from caiman_interface.cli import output as streams
+from caiman_interface.cli import progress as streams
 from caiman_interface.cli.progress import Progress
 from caiman_interface.specification.checks import CheckResult
 from caiman_interface.specification.conversion import Progressed, SessionOutcome

@@ -72,7 +72,7 @@ def test_a_wrong_file_leaves_nothing_behind(run, caiman_files, tmp_path):
 def test_a_folder_that_is_not_there(run, caiman_files, tmp_path):
     result = run("init", caiman_files["sim2p_full"], "-o", tmp_path / "none" / "session.yml")
     assert result.exit_code == 1
-    assert f"There is no folder {tmp_path / 'none'}" in result.stderr
+    assert f"The folder {tmp_path / 'none'} does not exist" in result.stderr
 
 
 def test_a_pattern_finds_the_sessions_of_a_study(run, caiman_files, tmp_path):
@@ -128,5 +128,5 @@ def test_questions_are_checked_at_once(caiman_files, tmp_path):
     own = data["experiments"]["recordings"]["sessions"][0]["metadata"]["NWBFile"]
     assert own["session_start_time"] == "2024-05-03T14:30:00+02:00"
     assert own["session_id"] == "010"
-    for problem in ("Latin name", "one of M, F", "ISO 8601", "positive number", "has the form"):
+    for problem in ("Latin name", "must be M, F", "ISO 8601", "positive number", "with its zone"):
         assert problem in result.stderr

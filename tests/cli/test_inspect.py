@@ -240,7 +240,6 @@ def test_the_table_of_one_file_is_plain_in_a_pipe(run, caiman_files):
         "  Analysis      CNMF, two-photon, CaImAn 1.12.1\n"
         "  Frame         60 × 80 (rows × columns), pixel 1.2 µm wide, 1.5 µm high\n"
         "  Recording     600 frames, 15.49 frames/s, 38.7 s\n"
-        "  Movie         /data/lab/sessions/movie/sim2p.tif\n"
         "  Components    7 (7 accepted); 6 more discarded\n"
         "  Traces        raw (C + YrA), ΔF/F (F_dff), denoised (C), deconvolved (S): 600 × 7 float64\n"
         "  Images        correlation, background (sum of b): 60 × 80 float64; noise: 60 × 80 float32\n"
@@ -248,6 +247,7 @@ def test_the_table_of_one_file_is_plain_in_a_pipe(run, caiman_files):
         "CNN 1.42e-10 to 1 (median 1)\n"
         "  Fits          baseline, initial calcium, noise, regularization: 7 float64; AR coefficients: 7 × 1 float64\n"
         "  Background    1 component\n"
+        "  Movie         /data/lab/sessions/movie/sim2p.tif\n"
         "  Note          select_components kept the accepted components only; "
         "the 6 others are in the file as discarded components.\n"
     )
@@ -255,10 +255,11 @@ def test_the_table_of_one_file_is_plain_in_a_pipe(run, caiman_files):
 
 def test_several_files_end_in_an_overview(run, caiman_files):
     result = run("inspect", caiman_files["sim2p_full"], caiman_files["sim2p_onacid"])
-    heading, full, online = (line.split() for line in result.stdout.splitlines()[-3:])
-    assert heading == ["File", "Analysis", "Frame", "Frames", "Hz", "Components", "Accepted", "Rejected", "Discarded"]
-    assert full[1:] == ["CNMF", "60", "×", "80", "600", "15.49", "13", "7", "6", "0"]
-    assert online[1:] == ["OnACID", "36", "×", "44", "500", "10", "11", "-", "-", "0"]
+    heading, full, path, online, _ = (line.split() for line in result.stdout.splitlines()[-5:])
+    assert heading == ["Analysis", "Frame", "Frames", "Hz", "ROIs", "Accepted", "Rejected", "Discarded"]
+    assert full == ["CNMF", "60", "×", "80", "600", "15.49", "13", "7", "6", "0"]
+    assert path == [str(caiman_files["sim2p_full"])]
+    assert online == ["OnACID", "36", "×", "44", "500", "10", "11", "-", "-", "0"]
 
 
 def test_several_files_stand_apart(run, caiman_files):

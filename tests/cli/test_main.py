@@ -13,7 +13,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from caiman_interface.cli.program import COMMANDS, Program, plain_warnings, program
+from caiman_interface.cli.output import plain_warnings
+from caiman_interface.cli.program import COMMANDS, Program, program
 
 HEAVY = ("h5py", "numpy", "scipy", "pydantic", "rich", "matplotlib", "neuroconv", "pynwb", "roiextractors")
 
@@ -91,7 +92,9 @@ def test_a_fault_of_the_program_says_so():
 
     result = CliRunner().invoke(Broken("caiman-interface"), ["inspect"])
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: KeyError: 'roi'. This is an error of caiman-interface, not of your input;")
+    assert result.stderr.startswith(
+        "Error: KeyError: 'roi'. This is a bug in caiman-interface, not an error in your input:"
+    )
 
 
 def test_an_interrupted_command_has_the_status_of_its_signal():
@@ -113,10 +116,10 @@ def test_a_terminal_that_cannot_show_a_sign_gets_another(caiman_files):
     done = subprocess.run(
         [sys.executable, "-c", code, caiman_files["sim2p_full"]],
         capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
         check=True,
     )
-    assert b"60 ? 80 (rows ? columns)" in done.stdout
+    assert b"?F/F (F_dff)" in done.stdout
 
 
 def test_completion_offers_the_commands():

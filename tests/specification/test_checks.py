@@ -571,7 +571,7 @@ def test_a_name_in_a_folder_that_is_not_there(check, tmp_path):
     text = GOOD.replace("nwbfile_name: two", "nwbfile_name: sub/two")
     (finding,) = check(text)
     assert (finding.severity, finding.line, finding.found) == ("warning", 32, '"sub/two"')
-    assert finding.message == "the name contains a folder 'sub', which has to exist in the output folder"
+    assert finding.message == "the name contains a folder 'sub', which must exist in the output folder"
     (finding,) = check(text, target=OutputFolder(folder=tmp_path))
     assert (finding.severity, finding.line) == ("error", 32)
     assert str(tmp_path) in finding.message

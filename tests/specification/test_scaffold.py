@@ -243,7 +243,7 @@ def test_a_file_that_is_given_twice_is_refused(tmp_path, as_planes):
 def test_the_pixels_of_a_volume_have_three_lengths(scaffold):
     path = scaffold("sim3d")
     text = path.read_text(encoding="utf-8").replace("# grid_spacing:", "grid_spacing:")
-    assert "  # metres in x, y and z, from the file (dxy); instead of null the distance between planes" in text
+    assert "  # metres in x, y and z, from the file (dxy); replace null by the distance between planes" in text
     path.write_text(text, encoding="utf-8")
     plane = get_value(Document.read(path).data, (*PLANE, 0))
     assert plane["grid_spacing"] == [1e-06, 1e-06, None]  # numbers: without its dot, YAML takes 1e-06 for text

@@ -1,4 +1,4 @@
-"""Questions of `init --ask`: what only the experimenter knows, checked as it is typed."""
+"""Questions of `init --ask`; each answer is checked at once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _NUMBERS = {"excitation_lambda", "emission_lambda", "sampling_frequency"}
 
 
 def fill_in(text: str) -> str:
-    """Ask for each blank of a specification, and return it with the answers; an empty answer leaves the blank."""
-    click.echo("An empty answer leaves a blank.", err=True)
+    """Ask for each blank of a specification, and return the text with the answers filled in."""
+    click.echo("Press Enter to leave a field blank.", err=True)
     lines = []
     for line in text.splitlines():
         found = _BLANK.match(line)
@@ -51,23 +51,23 @@ def _checker(key: str) -> Callable[[str], str]:
 
 
 def _problem(key: str, answer: str) -> str | None:
-    """Return what is wrong with an answer, by the vocabularies of NWB."""
+    """Return what is wrong with an answer according to the vocabularies of NWB."""
     if key == "sex" and answer not in {"M", "F", "U", "O"}:
-        return "sex is one of M, F, U (unknown), O (other)."
+        return "sex must be M, F, U (unknown) or O (other)."
     if key == "species" and not re.fullmatch(r"[A-Z][a-z]+ [a-z]+( [a-z]+)?|https?://\S+", answer):
-        return "species is a Latin name such as Mus musculus."
+        return "species must be a Latin name such as Mus musculus."
     if key == "age" and not re.fullmatch(r"P(?!$)(\d+(\.\d+)?[YMWD])*(T(\d+(\.\d+)?[HMS])+)?(/.*)?", answer):
-        return "age is a duration in ISO 8601 format, such as P90D (90 days)."
+        return "age must be an ISO 8601 duration such as P90D (90 days)."
     if key == "session_start_time":
         try:
             has_zone = datetime.fromisoformat(answer).tzinfo is not None
         except ValueError:
             has_zone = False
-        return None if has_zone else "The time has the form 2024-05-03T14:30:00+02:00."
+        return None if has_zone else "Write the time with its zone, such as 2024-05-03T14:30:00+02:00."
     if key in _NUMBERS:
         try:
             is_positive = float(answer) > 0
         except ValueError:
             is_positive = False
-        return None if is_positive else f"{key} is a positive number."
+        return None if is_positive else f"{key} must be a positive number."
     return None

@@ -1,4 +1,4 @@
-"""`caiman-interface check`: whether NWB files are ready to be published."""
+"""`caiman-interface check`: checks of NWB files before publication."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--dandi/--no-dandi",
     "with_dandi",
     default=None,
-    help="Whether to run DANDI's own validation too; by default if the package dandi is installed.",
+    help="Run DANDI's own validation too; by default if the package dandi is installed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON array, for programs.")
 def command(nwb_files: tuple[Path, ...], with_dandi: bool | None, as_json: bool) -> None:
@@ -31,7 +31,7 @@ def command(nwb_files: tuple[Path, ...], with_dandi: bool | None, as_json: bool)
       caiman-interface check results.nwb
       caiman-interface check nwb/*.nwb
 
-    Runs nwbinspector with its DANDI configuration and `dandi validate`, and says what to do for each finding. Exit
+    Runs nwbinspector with its DANDI configuration and `dandi validate`, and lists what to do for each finding. Exit
     status 1 if a finding prevents an upload, 0 otherwise.
     """  # noqa: D301
     from caiman_interface.publication import check_nwb_files
@@ -48,24 +48,21 @@ def command(nwb_files: tuple[Path, ...], with_dandi: bool | None, as_json: bool)
 
 
 def _print(findings: Sequence[PublicationFinding], num_files: int) -> None:
-    from rich.table import Table
-
-    from .output import output
+    from .output import echo, echo_text, field_text, printable
 
     files = "1 file" if num_files == 1 else f"{num_files} files"
     if not findings:
-        click.echo(f"{files} checked: nothing to do.")
+        echo(f"{files} checked: nothing to do.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("Severity", "Finding", "What to do"):
-        table.add_column(heading, overflow="fold")
     for finding in findings:
-        found = f"{finding.place}: {finding.message}" if finding.place else finding.message
-        table.add_row(finding.severity, f"{found} ({finding.check})", finding.remedy)
-        if num_files > 1:
-            table.add_row("", finding.file, "")
-    output().print(table)
+        place = f"{finding.place}: " if finding.place else ""
+        lines = [
+            click.style(printable(f"{finding.severity}: {finding.check}"), bold=True),
+            field_text("Finding", f"{place}{finding.message}"),
+            field_text("What to do", finding.remedy),
+        ]
+        echo_text([*lines, *([field_text("File", finding.file)] if num_files > 1 else [])])
     critical = sum(finding.severity == "critical" for finding in findings)
     verdict = f"{critical} of them critical for an upload to DANDI" if critical else "none prevents an upload to DANDI"
     count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
-    click.echo(f"{files} checked: {count}, {verdict}.")
+    echo(f"{files} checked: {count}, {verdict}.")

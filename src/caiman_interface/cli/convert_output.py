@@ -1,4 +1,4 @@
-"""What `convert` prints, and the form of its output."""
+"""Output of `convert`: its format, and what the command prints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from .output import echo, echo_warning, print_json
+from .output import echo, echo_text, echo_warning, print_json, table_text
 
 if TYPE_CHECKING:
     from caiman_interface.specification.conversion_report import ConversionReport, SessionContents, SessionRecord
@@ -20,12 +20,12 @@ Backend = Literal["hdf5", "zarr"]
 
 _SUFFIX_OF: dict[Backend, str] = {"hdf5": ".nwb", "zarr": ".nwb.zarr"}
 _BACKEND_OF: dict[str, Backend] = {".nwb": "hdf5", ".zarr": "zarr"}
-# Endings of files from which people convert: nobody wants a folder of such a name.
+# A folder with such a name is probably a mistake.
 _SOURCES = {".hdf5", ".h5", ".mat", ".npz", ".npy", ".mmap", ".tif", ".tiff", ".avi", ".csv", ".yml", ".yaml", ".json"}
 
 
 def choose_backend(output: Path, wanted: Backend | None, *, is_folder: bool) -> Backend:
-    """Return the format of the output; refuse an output that is, or looks like, something else."""
+    """Return the format of the output; refuse an output of another format."""
     of_ending = _BACKEND_OF.get(output.suffix)
     if not output.is_dir() or of_ending is not None:
         looks_like_source = output.suffix.lower() in _SOURCES
@@ -61,7 +61,7 @@ def print_report(
     as_json: bool,
     inspects: bool,
 ) -> bool:
-    """Print what became of the sessions, whose outputs are relative to a folder; return whether all is well."""
+    """Print the result of each session, whose output is relative to a folder; return whether all succeeded."""
     from caiman_interface.specification.findings import count_findings
 
     ended = [record for record in report if record.state != "not valid"]
@@ -91,31 +91,25 @@ def _show_warnings(records: Iterable[SessionRecord], *, is_one: bool) -> None:
 
 
 def _print_table(records: list[SessionRecord], folder: Path) -> None:
-    from rich.filesize import decimal
-    from rich.table import Table
-    from rich.text import Text
-
-    from .output import UNFOLDED, output, printable
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("ROIs", "Accepted", "Traces", "Frames", "Size", "Time"):
-        table.add_column(heading, justify="right")
-    table.add_column("Session")
+    if not records:
+        return
+    numbers = ("ROIs", "Accepted", "Traces", "Frames", "Size", "Time")
+    echo_text(table_text((*numbers, "Session"), ((_cells(record), "") for record in records), numbers=numbers))
+    echo("NWB file:" if len(records) == 1 else "NWB files:")
     for record in records:
-        counts = ("-", "-", "-", "-") if record.contents is None else _counts(record.contents)
-        time = "skipped" if record.state == "skipped" else f"{record.seconds:.1f} s"
-        table.add_row(*counts, decimal(record.bytes), time, Text(printable(record.session)))
-    if records:
-        console = output()
-        console.width = UNFOLDED
-        console.print(table, soft_wrap=True)
-        click.echo("NWB file:" if len(records) == 1 else "NWB files:")
-        for record in records:
-            click.echo(f"  {printable(str(folder / str(record.output)))}")
+        echo(f"  {folder / str(record.output)}")
+
+
+def _cells(record: SessionRecord) -> tuple[str, ...]:
+    from rich.filesize import decimal
+
+    counts = ("-", "-", "-", "-") if record.contents is None else _counts(record.contents)
+    time = "skipped" if record.state == "skipped" else f"{record.seconds:.1f} s"
+    return (*counts, decimal(record.bytes), time, record.session)
 
 
 def _counts(contents: SessionContents) -> tuple[str, str, str, str]:
-    """Return the counts of a row: how many were accepted of how many, where CaImAn did not evaluate all."""
+    """Return the counts of a row; "7 of 13" are accepted if CaImAn evaluated only 13 of more components."""
     of_all = contents.evaluated in {None, contents.rois}
     accepted = _count(contents.accepted) if of_all else f"{contents.accepted} of {contents.evaluated}"
     return _count(contents.rois), accepted, str(contents.traces), str(contents.frames)
@@ -126,17 +120,17 @@ def _count(number: int | None) -> str:
 
 
 def _inspect(paths: Iterable[Path]) -> bool:
-    """Show what nwbinspector says; return whether any of it is critical."""
+    """Show the findings of nwbinspector; return whether any is critical."""
     try:
         from nwbinspector import Importance, format_messages, inspect_nwbfile
     except ImportError as error:
         raise ImportError("--inspect needs the package nwbinspector: `python -m pip install nwbinspector`.") from error
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # warnings of readers are for programmers; nwbinspector reports its own
+        warnings.simplefilter("ignore")  # of readers; nwbinspector reports its own findings
         found: list[Any] = [
             message
             for path in paths
-            # It cannot validate Zarr against the schema.
+            # Validation against the schema does not support Zarr.
             for message in inspect_nwbfile(nwbfile_path=path, skip_validate=path.is_dir())
         ]
     if not found:

@@ -19,10 +19,10 @@ _BATCHES = (".pickle", ".pkl")
 @click.command(name="init")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The YAML file to write.")
-@click.option("--planes", is_flag=True, help="The files are planes of one session; by default each is a session.")
+@click.option("--planes", is_flag=True, help="Treat the files as planes of one session; by default, each is a session.")
 @click.option("--pattern", help="Find the sessions in the folder FILE, such as '{subject_id}/{session_id}/*.hdf5'.")
 @click.option("--item", "items", multiple=True, metavar="NAME", help="Item of a mesmerize-core batch (name or uuid).")
-@click.option("--ask", is_flag=True, help="Ask for what only you know.")
+@click.option("--ask", is_flag=True, help="Ask for the values of the blanks.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 @click.option("--force", is_flag=True, hidden=True)
 def command(
@@ -44,10 +44,10 @@ def command(
       caiman-interface init study --pattern "{subject_id}/{session_id}/*.hdf5" \\
           -o study.yml
 
-    FILE is a CaImAn file, with --pattern the folder of a study, or a batch of mesmerize-core (.pickle). What the files
-    contain is filled in. What only you know is a blank: a key without a value, and a comment that explains it;
-    `caiman-interface validate` lists the blanks that are left. Beside the specification, the command writes its JSON
-    schema, caiman-interface.schema.json, with which editors complete and check.
+    FILE is a CaImAn file, the folder of a study (with --pattern), or a batch of mesmerize-core (.pickle). What the
+    files contain is filled in. What only you know is a blank: a key without a value, with a comment that explains it.
+    `caiman-interface validate` lists the remaining blanks. The JSON schema caiman-interface.schema.json, written to
+    the same folder, lets editors complete and check the specification.
     """  # noqa: D301
     replaces = overwrite or force
     if output.suffix not in _SUFFIXES:
@@ -57,7 +57,7 @@ def command(
     if output.exists() and not replaces:
         raise FileExistsError(f"{output} exists. Give another name, or --overwrite to replace it.")
     if not output.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {output.parent}. Create it, or give another path.")
+        raise FileNotFoundError(f"The folder {output.parent} does not exist. Create it, or give another path.")
     from caiman_interface.specification.scaffold import write_scaffold
     from caiman_interface.specification.schema import SCHEMA_FILE_NAME
 
@@ -69,7 +69,7 @@ def command(
         text = fill_in(text)
     output.write_text(text, encoding="utf-8")
     _write_schema(output.with_name(SCHEMA_FILE_NAME), replace=replaces)
-    echo(f"Wrote {output}. Fill in its blanks, which this lists:\n  caiman-interface validate {output}", err=True)
+    echo(f"Wrote {output}. To list the blanks to fill in:\n  caiman-interface validate {output}", err=True)
 
 
 def _plan(
@@ -82,7 +82,7 @@ def _plan(
         raise click.UsageError("--item is for batches of mesmerize-core (.pickle).")
     if pattern is not None or is_batch:
         if planes or len(files) > 1:
-            raise click.UsageError("--pattern takes one folder, and neither it nor a batch goes with --planes.")
+            raise click.UsageError("--pattern and batches need exactly one FILE, without --planes.")
         return _plan_batch(files[0], items) if pattern is None else _plan_study(files[0], pattern)
     return plan_sessions(files, as_planes=planes)
 
@@ -113,7 +113,7 @@ def _plan_batch(batch: Path, items: tuple[str, ...]) -> list[PlannedSession]:
 
 
 def _write_schema(path: Path, *, replace: bool) -> None:
-    """Write the schema; an existing one stays, since it may serve other specifications."""
+    """Write the schema; an existing one is kept, since other specifications may use it."""
     import json
 
     from caiman_interface.specification.schema import specification_schema

@@ -1,4 +1,4 @@
-"""The program: finds the subcommand that was asked for, and turns errors into messages and exit statuses."""
+"""The command: loads the subcommand that is called, and turns errors into messages and exit statuses."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import copy
 import difflib
 import signal
 import sys
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 
 import click
 
-from .output import echo, echo_warning, printable
+from .output import echo, plain_warnings, printable
+from .signals import Terminated, terminated_by_signals
 
 COMMANDS = (
     "inspect",
@@ -41,7 +38,7 @@ def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> 
 
 
 def is_debugging(context: click.Context) -> bool:
-    """Whether `--debug` was given: the traceback of an error is to be shown."""
+    """Return whether the traceback of an error is shown (`--debug`)."""
     return bool(context.meta.get(_DEBUG))
 
 
@@ -64,14 +61,14 @@ def _debug_option() -> click.Option:
 
 
 class Program(click.Group):
-    """A group whose subcommands are imported when they are needed, and whose errors are messages."""
+    """A group that imports its subcommands when they are called, and shows errors as messages."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         """Return the names of the subcommands."""
         return list(COMMANDS)
 
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
-        """Import a subcommand and give it the options that all of them have."""
+        """Import a subcommand and add the options that all subcommands have."""
         if name not in COMMANDS:
             return None
         command = copy.copy(import_module(f"{__package__}.{name}").command)
@@ -81,7 +78,7 @@ class Program(click.Group):
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand, or name those that there are."""
+        """Find the subcommand; the error for an unknown one lists all of them."""
         name = arguments[0]
         if name not in COMMANDS and not name.startswith("-") and not context.resilient_parsing:
             near = difflib.get_close_matches(name, COMMANDS, n=1)
@@ -106,63 +103,13 @@ class Program(click.Group):
             raise click.ClickException(printable(_message(error))) from error
 
 
-class Terminated(KeyboardInterrupt):
-    """A signal that ends the program; it is raised where the program is, so that it tidies up as for Ctrl-C.
-
-    Attributes
-    ----------
-    number : int
-        The signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"ended by signal {number}")
-        self.number = number
-
-
-@contextmanager
-def terminated_by_signals() -> Iterator[None]:
-    """Raise `Terminated` when the process is told to end or loses its terminal; later signals are ignored."""
-    if threading.current_thread() is not threading.main_thread():  # only there can handlers be set
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGINT") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-
-    def end(number: int, _: object) -> None:
-        for other in numbers:
-            signal.signal(other, signal.SIG_IGN)
-        raise Terminated(number)
-
-    for number in numbers:
-        if before[number] != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def plain_warnings() -> Iterator[None]:
-    """Show Python's warnings as messages: the path and the line of code that raised them are for programmers."""
-
-    def show(message: Warning | str, *_: object, **__: object) -> None:
-        echo_warning(str(message))
-
-    with warnings.catch_warnings():
-        warnings.showwarning = show
-        yield
-
-
 def _message(error: Exception) -> str:
     text = str(error) or type(error).__name__
     if isinstance(error, _EXPECTED_ERRORS):
         return text
     return (
-        f"{type(error).__name__}: {text}. This is an error of caiman-interface, not of your input; run the command "
-        "again with --debug and report what it prints."
+        f"{type(error).__name__}: {text}. This is a bug in caiman-interface, not an error in your input: run the "
+        "command again with --debug and report the output."
     )
 
 
@@ -183,13 +130,13 @@ def program() -> None:
       caiman-interface inspect results.hdf5
 
     Exit status: 0 success, 1 something is wrong with the input, 2 wrong usage.
-    """  # noqa: D301 (the \b is click's: keep these lines as they are)
+    """  # noqa: D301 (\b tells click to keep the line breaks)
 
 
 def main() -> None:
     """Run the command `caiman-interface` with the arguments of the process, and exit."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal or pipe that cannot show a sign such as "µ" gets a "?", not an error.
+        # A character such as "µ" that the terminal or pipe cannot encode is written as "?".
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     program(prog_name="caiman-interface")

@@ -1,4 +1,4 @@
-"""The progress screen of conversions, on a terminal only."""
+"""Progress bars of conversions, on terminals only."""
 
 from __future__ import annotations
 
@@ -10,16 +10,25 @@ from typing_extensions import Self
 from caiman_interface.specification.study_options import ConversionObserver
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from caiman_interface.specification.checks import CheckResult
     from caiman_interface.specification.conversion import Progressed, SessionOutcome
     from caiman_interface.specification.findings import Finding
     from caiman_interface.specification.sessions import Session
 
 
-class Progress(ConversionObserver):
-    """A bar for each session that is being converted, and one for all of them.
+def messages() -> Console:
+    """Return the console of standard error."""
+    from rich.console import Console
 
-    A context manager; it draws on standard error where that is a terminal.
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+class Progress(ConversionObserver):
+    """A progress bar per session that is being converted, and one for all sessions.
+
+    A context manager that draws on standard error if that is a terminal.
 
     Parameters
     ----------
@@ -45,9 +54,7 @@ class Progress(ConversionObserver):
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Screen
 
-        from . import output
-
-        console = output.messages()
+        console = messages()
         if console.is_terminal:
             amount = TextColumn("{task.fields[amount]}", markup=False)
             name = TextColumn("{task.description}", markup=False)
@@ -60,7 +67,7 @@ class Progress(ConversionObserver):
             self._screen.stop()
 
     def checked(self, result: CheckResult, going: Sequence[Session]) -> None:
-        """Show the findings, and a bar for all sessions where there are several."""
+        """Show the findings and, if there are several sessions, a bar for all of them."""
         self._show_findings(result.findings)
         self._total = len(going)
         if self._screen is not None and self._total > 1:
@@ -68,13 +75,13 @@ class Progress(ConversionObserver):
             self._show_ended()
 
     def started(self, session: Session) -> None:
-        """Remember what to call a session."""
+        """Store the name of a session."""
         from .output import printable
 
         self._labels[session.number] = printable(session.label)
 
     def progressed(self, progressed: Progressed) -> None:
-        """Draw how far a session is."""
+        """Draw the progress of a session."""
         from rich.filesize import decimal
 
         number = progressed.number

@@ -33,7 +33,7 @@ import click
 def command(
     source: Path, output: Path, title: str | None, caiman_file: Path | None, metadata_key: str | None, overwrite: bool
 ) -> None:
-    """Show contours, traces and quality scores, to check at a glance whether a result is right.
+    """Show contours, traces and quality metrics, to check a result at a glance.
 
     \b
     Examples:
@@ -47,9 +47,9 @@ def command(
     """  # noqa: D301
     from caiman_interface.report import write_report
 
-    from .output import messages
+    from .output import echo
 
     written = write_report(
         source, output, title=title, caiman_file=caiman_file, metadata_key=metadata_key, overwrite=overwrite
     )
-    messages().print(f"Wrote {written}", soft_wrap=True)
+    echo(f"Wrote {written}", err=True)

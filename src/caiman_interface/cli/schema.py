@@ -13,10 +13,10 @@ def command() -> None:
     Example:
       caiman-interface schema > caiman-interface.schema.json
 
-    By it editors complete and check. It is NeuroConv's schema (draft 07), with the interfaces that are installed here,
-    and with the source data, options and metadata of the CaImAn interface. An editor with a YAML language server uses
-    it for a file that begins with the line `# yaml-language-server: $schema=./caiman-interface.schema.json`;
-    `caiman-interface init` writes both.
+    Editors use it to complete and check specifications. It is NeuroConv's schema (draft 07) with the installed
+    interfaces and with the source data, options and metadata of the CaImAn interface. An editor with a YAML language
+    server applies it to files that begin with `# yaml-language-server: $schema=./caiman-interface.schema.json`, as
+    those of `caiman-interface init` do.
     """  # noqa: D301
     from caiman_interface.specification.schema import specification_schema
 

@@ -1,4 +1,4 @@
-"""`caiman-interface validate`: what is wrong with specifications."""
+"""`caiman-interface validate`: checks of specifications."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ import click
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The folder into which you will convert, to check that no file there is in the way.",
+    help="Folder of the later conversion: existing files there are errors.",
 )
-@click.option("--strict", is_flag=True, help="Refuse suspicious CaImAn files, such as those of an incomplete save.")
+@click.option("--strict", is_flag=True, help="Refuse suspicious CaImAn files, such as incompletely saved ones.")
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON array with one object per finding.")
 def command(
     specifications: tuple[Path, ...], data_folder_path: Path | None, output: Path | None, strict: bool, as_json: bool
@@ -32,8 +32,8 @@ def command(
       caiman-interface validate session.yml
       caiman-interface validate day1.yml day2.yml -o nwb --json
 
-    Nothing is converted. Every problem is listed at once, with its position in the file and a remedy: errors, blanks
-    to fill in, and warnings. Exit status 0 if SPEC can be converted as it is (warnings do not prevent that), 1 if not.
+    Nothing is converted. Lists all errors, blanks to fill in, and warnings, each with its position in the file and a
+    remedy. Exit status 0 if SPEC can be converted as it is (warnings do not prevent that), 1 otherwise.
     """  # noqa: D301
     from caiman_interface.specification.checks import Request, check_specification
     from caiman_interface.specification.findings import count_findings, is_convertible, write_finding

@@ -1,4 +1,4 @@
-"""`caiman-interface verify`: whether an NWB file holds what the CaImAn file holds."""
+"""`caiman-interface verify`: comparison of an NWB file with its CaImAn file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 @click.option(
     "--metadata-key",
     metavar="KEY",
-    help="The metadata_key under which FILE was converted; needed where NWB holds several CaImAn files.",
+    help="The metadata_key with which FILE was converted; required if NWB contains several CaImAn analyses.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON object, for programs.")
 def command(caiman_file: Path, nwb_file: Path, metadata_key: str | None, as_json: bool) -> None:
@@ -24,7 +24,7 @@ def command(caiman_file: Path, nwb_file: Path, metadata_key: str | None, as_json
       caiman-interface verify results.hdf5 results.nwb
       caiman-interface verify plane0.hdf5 planes.nwb --metadata-key plane0
 
-    Every value is read from both. Says what is equal, what differs, what is missing, and what of the CaImAn file is not
+    Compares every value. Lists what is equal, what differs, what is missing, and which parts of the CaImAn file are not
     stored and why. Exit status 0 if nothing differs or is missing, 1 otherwise.
     """  # noqa: D301
     from caiman_interface import verify
@@ -44,7 +44,7 @@ def command(caiman_file: Path, nwb_file: Path, metadata_key: str | None, as_json
 
 
 def _in_terms_of_the_command(error: ValueError) -> ValueError:
-    """Return an error that asks for the argument of the function as one that asks for the option."""
+    """Return an error that names the option instead of the argument of the function."""
     text = str(error)
     return (
         ValueError(text.replace("with metadata_key", "with --metadata-key")) if "with metadata_key" in text else error

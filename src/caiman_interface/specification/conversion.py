@@ -1,4 +1,4 @@
-"""Conversion of one session. It can run in any process, and whatever goes wrong is part of its outcome."""
+"""Conversion of one session, in any process; errors are part of the outcome."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .session_checks import words_of
 from .sessions import Session, suppress_list_format_warning
 from .text import get_value
 
-# In seconds: more progress reports are not seen, and cost time between processes.
+# In seconds; more frequent reports are not visible and take time between processes.
 _REPORT_INTERVAL = 0.1
-# Arguments that say where the sources are; the fingerprint contains their bytes instead.
+# Locations of the sources; the fingerprint contains their bytes instead.
 _PATHS = ("file_path", "folder_path", "file_paths", "timestamps_path")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionConversion:
-    """Everything that the conversion of one session takes; it can be sent to another process.
+    """Everything that the conversion of one session needs; it can be sent to another process.
 
     Attributes
     ----------
@@ -48,15 +48,15 @@ class SessionConversion:
     backend : {"hdf5", "zarr"}
         Format of the file.
     threads : int or None
-        How many threads write; by default one per processor.
+        Number of threads that write; by default one per processor.
     verifies : bool
-        Whether the file counts only after it was compared with the CaImAn files, value by value.
+        Whether the file is kept only if it equals the CaImAn files, value by value.
     resumes : bool
         Whether an existing file is kept if it was made from the same sources, settings and versions.
     previous : SessionRecord or None
-        What is known of the existing file.
+        Record of the conversion that wrote the existing file.
     has_fingerprint : bool
-        Whether the record gets a fingerprint, for which the sources are read once more.
+        Whether to store a fingerprint in the record, for which the sources are read once more.
     """
 
     session: Session
@@ -72,12 +72,12 @@ class SessionConversion:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionOutcome:
-    """What became of a conversion.
+    """Result of a conversion.
 
     Attributes
     ----------
     record : SessionRecord
-        What the report keeps.
+        Entry for the report.
     details : str
         The traceback of a failure.
     """
@@ -88,14 +88,14 @@ class SessionOutcome:
 
 @dataclass(frozen=True)
 class Progressed:
-    """How far a conversion is.
+    """Progress of a conversion.
 
     Attributes
     ----------
     number : int
         The session's number.
     bytes_done, bytes_total : int
-        Bytes of large datasets that are written, and that will be.
+        Bytes of large datasets, written so far and in total.
     frames : int
         Frames of the recording.
     """
@@ -123,7 +123,7 @@ def convert_session(conversion: SessionConversion, listener: Listener | None = N
         warnings.filterwarnings("ignore", message="Date is missing timezone")  # a finding of the check
         try:
             record = _convert(conversion, record, listener)
-        except Exception as error:  # noqa: BLE001 (any interface may fail in any way, and other sessions wait)
+        except Exception as error:  # noqa: BLE001 (any interface may raise anything)
             record = replace(record, error=words_of(error))
             details = traceback.format_exc()
     texts = (" ".join(str(warning.message).split()) for warning in caught)
@@ -163,7 +163,7 @@ def _convert(conversion: SessionConversion, record: SessionRecord, listener: Lis
 
 
 def _resume(conversion: SessionConversion, record: SessionRecord) -> SessionRecord | None:
-    """Return the record of a session whose output can stay; None if it has to be converted."""
+    """Return the record of a session whose output is up to date; None if it has to be converted."""
     previous = conversion.previous
     if previous is not None and previous.fingerprint == record.fingerprint:
         verified = previous.verified
@@ -175,7 +175,7 @@ def _resume(conversion: SessionConversion, record: SessionRecord) -> SessionReco
     if conversion.overwrite:
         return None
     why = (
-        "no report tells what it was made from"
+        "no report says how it was made"
         if previous is None or previous.fingerprint is None
         else "it was made from other sources, metadata, options or versions"
     )
@@ -184,7 +184,7 @@ def _resume(conversion: SessionConversion, record: SessionRecord) -> SessionReco
 
 @contextmanager
 def _unverified(conversion: SessionConversion) -> Iterator[Path]:
-    """Provide the path to write to; an output that has to be verified gets its name only afterwards."""
+    """Provide the path to write to; an output that has to be verified is renamed to its final path afterwards."""
     if not conversion.verifies:
         yield conversion.path
         return
@@ -194,7 +194,7 @@ def _unverified(conversion: SessionConversion) -> Iterator[Path]:
         if conversion.path.exists():
             if not conversion.overwrite:
                 raise FileExistsError(f"{conversion.path} exists. Convert with --overwrite to replace it.")
-            if conversion.path.is_dir():  # no rename replaces a folder
+            if conversion.path.is_dir():  # a rename cannot replace a folder
                 conversion.path.rename(Path(folder) / "replaced")
         path.replace(conversion.path)
 
@@ -227,7 +227,7 @@ def _verify(session: Session, path: Path) -> None:
 
 
 class _Converter(FastNWBConverter):
-    """A converter that tells what it wrote, and how far it is."""
+    """A converter that records what it writes and reports its progress."""
 
     listener: Callable[[int, int, int], None] | None = None
     tables: tuple[str, ...] = ()
@@ -263,7 +263,7 @@ def _write(conversion: SessionConversion, listener: Listener | None) -> tuple[Se
 
 
 def _notes(converter: Any, options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what is worth knowing about the result when only the options are seen."""
+    """Yield what the options alone do not reveal about the result."""
     for name, interface in converter.data_interface_objects.items():
         if isinstance(interface, CaimanSegmentationInterface) and options[name].get("accepted_only"):
             results = interface.segmentation_extractor.results
@@ -273,7 +273,7 @@ def _notes(converter: Any, options: Mapping[str, Mapping[str, Any]]) -> Iterator
 
 
 def throttled(listener: Listener, number: int) -> Callable[[int, int, int], None]:
-    """Return a listener that passes on the first and the last report, and some between."""
+    """Return a listener that forwards the first and last report, and those between at intervals."""
     last = 0.0
 
     def report(bytes_done: int, bytes_total: int, frames: int) -> None:
@@ -287,7 +287,7 @@ def throttled(listener: Listener, number: int) -> Callable[[int, int, int], None
 
 
 def _tables(converter: Any, metadata: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the names of the tables with the components of the CaImAn files."""
+    """Yield the names of the tables of components from CaImAn files."""
     for name, interface in converter.data_interface_objects.items():
         if isinstance(interface, CaimanSegmentationInterface):
             path = ("Ophys", "PlaneSegmentations", interface.metadata_key, "name")

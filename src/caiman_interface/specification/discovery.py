@@ -1,4 +1,4 @@
-"""Sessions of a study, found in a folder by the pattern of their paths, as NeuroConv's path expansion does."""
+"""Sessions of a study, found by a pattern of paths as in NeuroConv's path expansion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FoundSession:
     Attributes
     ----------
     subject_id, session_id : str or None
-        What the pattern read from the paths.
+        Values of the pattern in the paths.
     session_start_time : datetime or None
         Start of the session, if the pattern contains it; without a time zone.
     files : tuple of Path
@@ -38,7 +38,7 @@ class FoundSession:
 
 @dataclass(frozen=True, kw_only=True)
 class Discovery:
-    """What a pattern found in a folder.
+    """Result of a search by a pattern.
 
     Attributes
     ----------
@@ -58,12 +58,12 @@ def find_sessions(folder: str | Path, pattern: str) -> Discovery:
     Parameters
     ----------
     folder : str or Path
-        The folder of the study; it is searched with all folders in it. Hidden files are passed over.
+        The folder of the study, searched recursively. Hidden files are skipped.
     pattern : str
-        Path of a file, relative to `folder`, such as ``{subject_id}/{session_id}/*.hdf5``: the rules are those of
-        NeuroConv's ``LocalPathExpander``, in which ``{name}`` stands for text without a slash; ``*`` stands for such
-        text that is not used. Files with the same subject, session and start time are planes of one session. A
-        pattern without these fields makes each file a session.
+        Path of a file, relative to `folder`, such as ``{subject_id}/{session_id}/*.hdf5``, with the rules of
+        NeuroConv's ``LocalPathExpander``: ``{name}`` matches text without a slash, and ``*`` matches such text
+        without naming it. Files with the same subject, session and start time are planes of one session. With a
+        pattern that has none of these fields, each file is a session.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the experimenter is asked for: the meaning of each field of the metadata, and an example."""
+"""Metadata that only the experimenter knows: meaning of each field, and an example."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .text import KeyPath
 
 
 class FieldHelp(NamedTuple):
-    """What a field wants.
+    """Meaning of a field.
 
     Attributes
     ----------
     meaning : str
         In words, with the unit.
     example : object
-        A value as it may stand in YAML.
+        A value.
     """
 
     meaning: str
@@ -43,7 +43,7 @@ def write_example(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_in_quotes(item) if isinstance(item, str) else write_example(item) for item in value)}]"
     if isinstance(value, float):
-        return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))  # without a dot, YAML takes 1e-06 for text
+        return re.sub(r"^(-?\d+)e", r"\1.0e", repr(value))  # without a dot, YAML reads 1e-06 as text
     return value if isinstance(value, str) and _is_plain(value) else _in_quotes(value)
 
 
@@ -52,7 +52,7 @@ def _in_quotes(value: Any) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether YAML reads the text as this very text when it stands without quotes."""
+    """Return whether YAML reads the text without quotes as this text."""
     try:
         return bool(yaml.safe_load(text) == text)
     except yaml.YAMLError:
@@ -64,7 +64,7 @@ _NWBFILE = {
         "date, time and time zone of the first frame, in quotes", "2024-05-03T14:30:00+02:00"
     ),
     "session_description": FieldHelp("what was done in this session", "Drifting gratings; the mouse runs on a wheel."),
-    "session_id": FieldHelp("your name of the session", "day3"),
+    "session_id": FieldHelp("your name for the session", "day3"),
     "experiment_description": FieldHelp(
         "what the experiment is about", "Activity in visual cortex while mice watch drifting gratings."
     ),
@@ -76,15 +76,15 @@ _NWBFILE = {
     "related_publications": FieldHelp("DOI of each publication", ["doi:10.1000/xyz123"]),
 }
 _SUBJECT = {
-    "subject_id": FieldHelp("your name of the animal", "mouse12"),
+    "subject_id": FieldHelp("your name for the animal", "mouse12"),
     "species": FieldHelp("Latin name of the species", "Mus musculus"),
     "sex": FieldHelp("F, M, U (unknown) or O (other)", "F"),
-    "age": FieldHelp("age in the session as ISO 8601 writes it: P90D is 90 days, P12W 12 weeks", "P90D"),
-    "date_of_birth": FieldHelp("date of birth, in place of the age", "2024-02-01T00:00:00+01:00"),
+    "age": FieldHelp("age at the session in ISO 8601: P90D is 90 days, P12W 12 weeks", "P90D"),
+    "date_of_birth": FieldHelp("date of birth, instead of the age", "2024-02-01T00:00:00+01:00"),
     "strain": FieldHelp("strain", "C57BL/6J"),
     "genotype": FieldHelp("genotype", "Slc17a7-IRES2-Cre;Ai93"),
     "weight": FieldHelp("weight with its unit", "24 g"),
-    "description": FieldHelp("what else is worth knowing of the animal", "Cranial window above V1."),
+    "description": FieldHelp("anything else about the animal", "Cranial window above V1."),
 }
 _DEVICE = {
     "name": FieldHelp("name of the microscope", "Microscope"),
@@ -94,7 +94,7 @@ _DEVICE = {
 
 
 def _of_model(model: type[Any]) -> dict[str, FieldHelp]:
-    """Take meaning and example from the model that checks the field."""
+    """Return meaning and example of each field of the model that checks it."""
     described = ((name, field.description, field.examples) for name, field in model.model_fields.items())
     return {
         name: FieldHelp(text[:1].lower() + text[1:].rstrip("."), examples[0])
@@ -114,13 +114,13 @@ _OF_BLOCK: dict[tuple[str, ...], Mapping[str, FieldHelp]] = {
 
 
 def help_for(path: KeyPath) -> FieldHelp | None:
-    """Return what the field at a path of the metadata wants, where this package has something to say of it."""
+    """Return the meaning of the field at a path of the metadata; None if this package does not describe it."""
     names = tuple(key for key in path if isinstance(key, str))
     return _OF_BLOCK.get(names[:-1], {}).get(names[-1]) if names else None
 
 
 def with_help(schema: Mapping[str, Any], block: str) -> dict[str, Any]:
-    """Return the JSON schema of a block with an example in each field that the experimenter is asked for."""
+    """Return the JSON schema of a block with examples of the fields described here."""
     described = {
         name: {**field, "examples": [_OF_BLOCK[block,][name].example]} if name in _OF_BLOCK[block,] else field
         for name, field in schema.get("properties", {}).items()

@@ -1,4 +1,4 @@
-"""What is wrong with a specification, as data and as text."""
+"""Findings of the checks of specifications, as data and as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Severity = Literal["error", "blank", "warning"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that the author of a specification should know.
+    """One error, blank or warning.
 
     Attributes
     ----------

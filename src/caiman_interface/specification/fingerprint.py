@@ -1,4 +1,4 @@
-"""Content fingerprints: whether an output was made from the same sources, settings and program."""
+"""Fingerprints of everything that determines an output: sources, settings and versions."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def fingerprint(sources: Iterable[str | Path], settings: Any) -> str:
     Parameters
     ----------
     sources : iterable of str or Path
-        Source files, and folders with all files in them; their bytes count, and their names within a folder, but not
-        where they are and when they were changed.
+        Source files and folders. Bytes and names within a folder are included; locations and modification times are
+        not.
     settings : Any
-        Metadata, options and versions: nested mappings, lists and plain values. The order of keys does not count.
+        Metadata, options and versions: nested mappings, lists and plain values. The order of keys is irrelevant.
 
     Returns
     -------
@@ -58,5 +58,5 @@ def _add_bytes(digest: Any, file: Path) -> None:
 
 
 def _as_text(value: Any) -> Any:
-    """Return a value that JSON can hold: arrays as lists, dates, paths and all else as text."""
+    """Return a value that JSON can store: arrays as lists, everything else as text."""
     return value.tolist() if hasattr(value, "tolist") else str(value)

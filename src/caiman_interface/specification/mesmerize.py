@@ -21,8 +21,8 @@ _COLUMNS = ("algo", "item_name", "outputs", "uuid")
 _FILE_KEY = "cnmf-hdf5-path"
 _IMAGE_KEYS = {"mean": "mean-projection-path", "max": "max-projection-path", "correlation": "corr-img-path"}
 
-# Everything that pandas 1.5 to 3 put into the pickle of a DataFrame of text, numbers and dictionaries. Names are listed
-# one by one, because modules of pandas contain functions that execute code.
+# Everything in the pickles that pandas 1.5 to 3 write of a DataFrame of text, numbers and dictionaries. Names are
+# listed one by one, because modules of pandas contain functions that execute code.
 _ALLOWED: Mapping[str, frozenset[str]] = {
     "builtins": frozenset({"slice", "set", "frozenset", "complex", "bytearray"}),
     "collections": frozenset({"OrderedDict"}),
@@ -65,9 +65,9 @@ class BatchItem:
     file : Path
         The file that CaImAn saved.
     parameters : dict
-        CaImAn's parameters as they were given.
+        CaImAn's parameters as given by the user.
     images : dict
-        ``.npy`` files of the movie's ``mean``, ``max`` and ``correlation`` image, those that exist.
+        Existing ``.npy`` files of the movie's ``mean``, ``max`` and ``correlation`` image.
     """
 
     name: str
@@ -91,7 +91,7 @@ def read_batch(path: str | Path) -> list[BatchItem]:
     Returns
     -------
     list of BatchItem
-        In the order of the batch. Items of other algorithms, not yet run or failed are left out.
+        In the order of the batch. Items that used other algorithms, were not run, or failed are left out.
 
     Raises
     ------
@@ -108,13 +108,13 @@ def read_batch(path: str | Path) -> list[BatchItem]:
 
 
 def choose_items(items: Sequence[BatchItem], wanted: Sequence[str] = ()) -> list[BatchItem]:
-    """Choose items by name or uuid; all where none is given.
+    """Choose items by name or uuid; by default all.
 
     Raises
     ------
     ValueError
         If a name or uuid is not in the batch, or several items of the same name remain: they are analyses of the same
-        movie with other parameters, of which a session contains one.
+        movie with different parameters, and a session contains only one of them.
     """
     unknown = [text for text in wanted if all(text not in {item.name, item.uuid} for item in items)]
     if unknown:
@@ -148,7 +148,7 @@ class _DataFrameUnpickler(pickle.Unpickler):
         """Return a class or function from the list of those allowed."""
         if module.split(".", maxsplit=1)[0] == "pathlib" and name in _PATHS:
             return _PATHS[name]
-        # numpy 2 renamed numpy.core; a batch may come from the other side of that change.
+        # numpy 2 renamed numpy.core; a batch may have been written before or after that.
         public = module.replace("numpy.core.", "numpy._core.")
         if name not in _ALLOWED.get(public, ()):
             message = f"it contains {module}.{name}"
@@ -191,8 +191,8 @@ def _is_successful(row: Mapping[str, Any]) -> bool:
 
 def _item(row: Mapping[str, Any], batch: Path) -> BatchItem:
     uuid, outputs = str(row["uuid"]), row["outputs"]
-    stated = outputs.get(_FILE_KEY) or PurePosixPath(uuid, f"{uuid}.hdf5")
-    file = _resolve(stated, batch)
+    path = outputs.get(_FILE_KEY) or PurePosixPath(uuid, f"{uuid}.hdf5")
+    file = _resolve(path, batch)
     if not file.is_file():
         message = (
             f"{batch}: the file of the item '{row['item_name']}' ({uuid}) is missing: {file}. Copy the folders of the "
@@ -210,7 +210,7 @@ def _item(row: Mapping[str, Any], batch: Path) -> BatchItem:
     )
 
 
-def _resolve(stated: object, batch: Path) -> Path:
+def _resolve(path: object, batch: Path) -> Path:
     """Return a path of the batch, which is relative to its folder, on this system."""
-    windows = isinstance(stated, PureWindowsPath) or "\\" in str(stated)
-    return batch.parent / (PureWindowsPath(str(stated)).as_posix() if windows else str(stated))
+    windows = isinstance(path, PureWindowsPath) or "\\" in str(path)
+    return batch.parent / (PureWindowsPath(str(path)).as_posix() if windows else str(path))

@@ -145,7 +145,7 @@ def _date_errors(metadata: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _caiman_errors(metadata: Mapping[str, Any], interface: CaimanSegmentationInterface) -> Iterator[Finding]:
-    """Yield the errors of our own models, whose messages are better than those of schemas."""
+    """Yield the errors of our models, whose messages are clearer than those of schemas."""
     try:
         with suppress_list_format_warning():
             interface.validate_metadata(dict(metadata))

@@ -21,7 +21,7 @@ _LONGEST_NAME = 240  # in bytes, so that the names of partial files fit into the
 
 @dataclass(frozen=True, kw_only=True)
 class OutputFolder:
-    """Where the NWB files of a specification go.
+    """Folder and format of the NWB files of a specification.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class OutputFolder:
     overwrite : bool
         Whether existing files may be replaced.
     keeps_existing : bool
-        Whether existing files are no error, because the conversion decides about them.
+        Whether existing files are accepted, because the conversion skips or checks them.
     """
 
     folder: Path
@@ -52,9 +52,9 @@ class Outputs:
     Attributes
     ----------
     names : dict of int to str
-        By number of the session; without those that have no usable name.
+        By number of the session, for sessions with a usable name.
     findings : list of tuple of int and Finding
-        What is wrong, with the number of the session.
+        Errors, with the number of the session.
     """
 
     names: dict[int, str] = field(default_factory=dict)
@@ -64,14 +64,14 @@ class Outputs:
 def name_outputs(
     sessions: Sequence[Session], identities: Mapping[int, Mapping[str, Any] | None], locator: Locator
 ) -> Outputs:
-    """Name the NWB file of each session: as the specification does, else after subject and session.
+    """Name the NWB file of each session as specified, or else after subject and session.
 
     Parameters
     ----------
     sessions : sequence of Session
         The sessions.
     identities : mapping
-        By number of a session, what its file can be named after; None where it is not known.
+        By number of a session, the metadata after which its file can be named; None if not known.
     locator : Locator
         The specification.
     """
@@ -90,18 +90,18 @@ def name_outputs(
 
 
 def check_output(session: Session, name: str, target: OutputFolder | None) -> Iterator[Finding]:
-    """Yield what prevents a file of this name: that it exists, or that its folder does not."""
+    """Yield what prevents a file with this name: it exists, or its folder does not."""
     folder = Path(name).parent
     if target is None:
         if folder != Path():
-            message = f"the name contains a folder '{folder.as_posix()}', which has to exist in the output folder"
+            message = f"the name contains a folder '{folder.as_posix()}', which must exist in the output folder"
             yield replace(_in_folder(session, name, message), severity="warning")
         return
     path = target.path_of(name)
     if not path.parent.resolve().is_relative_to(target.folder.resolve()):
         yield _finding(session, f"the output would be outside of the output folder: {path}", found=show_value(name))
     elif folder != Path() and not path.parent.is_dir():
-        yield _in_folder(session, name, f"there is no folder '{folder.as_posix()}' in {target.folder}")
+        yield _in_folder(session, name, f"the folder '{folder.as_posix()}' does not exist in {target.folder}")
     elif path.exists() and not target.overwrite and not target.keeps_existing:
         remedy = "Convert with --overwrite to replace it, with --skip-existing to keep it, or choose another name."
         yield _finding(session, f"the output exists: {path}", expected="a free name", remedy=remedy)
@@ -118,7 +118,7 @@ def _finding(session: Session, message: str, *, found: str = "", expected: str =
 
 
 def _unsafe_name(name: str) -> str | None:
-    """Return what is wrong with a name that could leave the output folder, or that no file can have."""
+    """Return what is wrong with a name that leaves the output folder or that a file cannot have."""
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or PureWindowsPath(name).drive:
         return "'nwbfile_name' must be a name, not an absolute path"
@@ -150,7 +150,7 @@ def _name_after_metadata(
             yield session.number, _finding(session, message, remedy="Add an nwbfile_name, or a session_id.")
         return
     for session, name in zip(sessions, made, strict=True):
-        # Several files get names that tell them apart, if only by their times; a single one needs a subject.
+        # Names of several files differ at least in their times; a single name needs a subject.
         if name and (len(sessions) > 1 or (identities[session.number] or {}).get("subject_id")):
             names[session.number] = name
             continue
@@ -166,7 +166,7 @@ def _name_after_metadata(
 
 
 def _clashes(sessions: Sequence[Session], names: dict[int, str], locator: Locator) -> Iterator[tuple[int, Finding]]:
-    """Yield each session whose output has the name of an earlier one, and take its name away."""
+    """Yield each session whose output has the name of an earlier one, and remove its name."""
     first_of: dict[str, Session] = {}
     for session in sessions:
         name = names.get(session.number)

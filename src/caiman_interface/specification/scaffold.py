@@ -1,6 +1,6 @@
 """`write_scaffold`: a specification for CaImAn files, with blanks for what only the experimenter knows.
 
-The template ``scaffold.yml.jinja`` reads as the YAML that it makes.
+The template is ``scaffold.yml.jinja``.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from caiman_interface.metadata import DEFAULT_METADATA_KEY, metadata_of
 
 from .discovery import FoundSession
 from .fields import help_for, write_example
+from .text import write_duration
 
 _TEMPLATE = "scaffold.yml.jinja"
 _DEVICE = "Microscope"
-_CHANNEL = "OpticalChannel"  # NeuroConv's default name; an entry of another name would be a second channel
-_SECONDS_IN_MINUTE = 60
+_CHANNEL = "OpticalChannel"  # NeuroConv's default name; an entry with another name would be a second channel
 _PLANE = ("Ophys", "ImagingPlane")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedSession:
-    """The CaImAn files of one session and what is known of it.
+    """The CaImAn files of one session and what is known about it.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class PlannedSession:
     files : tuple of Path
         The CaImAn files; several are planes.
     subject_id, session_id : str or None
-        What is known of it.
+        Its identifiers.
     session_start_time : datetime or None
         Its start.
     """
@@ -55,7 +55,7 @@ class PlannedSession:
 
 @dataclass(frozen=True)
 class _FileFacts:
-    """What one CaImAn file specifies."""
+    """Facts of one CaImAn file for the template."""
 
     path: str
     interface: str
@@ -97,7 +97,7 @@ def plan_sessions(files: Sequence[str | Path], *, as_planes: bool = False) -> li
 
 
 def plan_found_sessions(found: Sequence[FoundSession]) -> list[PlannedSession]:
-    """Return the sessions that a pattern found, named after subject and session, or else after their file."""
+    """Return the sessions found by a pattern, named after subject and session, or after their file without these."""
     sessions: list[PlannedSession] = []
     for one in found:
         parts = [f"sub-{one.subject_id}" if one.subject_id else "", f"ses-{one.session_id}" if one.session_id else ""]
@@ -129,7 +129,7 @@ def write_scaffold(
 ) -> str:
     """Return the text of a specification for CaImAn files.
 
-    What is known is filled in. What only the experimenter knows is a key without a value, with a comment that explains
+    Known values are filled in. What only the experimenter knows is a key without a value, with a comment that explains
     it; `check_specification` reports each as a blank.
 
     Parameters
@@ -139,9 +139,9 @@ def write_scaffold(
     folder : str or Path
         The folder of the specification; the paths in it are relative to that.
     file_name : str
-        The name of the specification, for the commands in its comments.
+        The file name of the specification, for the commands in its comments.
     schema : str, optional
-        Where editors find the JSON schema, relative to the specification.
+        Path of the JSON schema relative to the specification, for editors.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def write_scaffold(
         loader=PackageLoader("caiman_interface.specification", ""),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 (it makes YAML; every value goes through write_example)
+        autoescape=False,  # noqa: S701 (the output is YAML; values are written by write_example)
     )
     text = environment.get_template(_TEMPLATE).render(
         schema=schema,
@@ -222,7 +222,7 @@ def _refuse_repeats(paths: Sequence[Path]) -> None:
 
 
 def _output_names(paths: Sequence[Path]) -> list[str]:
-    """Return a name for each file's NWB file, unlike the others: its own, with its folder's where files share it."""
+    """Return a unique name per NWB file: that of the CaImAn file, after that of its folder if files share it."""
     stems = [path.stem for path in paths]
     names: list[str] = []
     for path, stem in zip(paths, stems, strict=True):
@@ -233,8 +233,8 @@ def _output_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _session_name(paths: Sequence[Path]) -> str:
-    """Return a name for a session of several files: the words with which all their names begin, or else the folder."""
-    pieces = [re.findall(r"[^\W_]+|[\W_]+", path.stem) for path in paths]  # words, and what stands between them
+    """Return a name for a session of several files: the words with which all names begin, or else the folder."""
+    pieces = [re.findall(r"[^\W_]+|[\W_]+", path.stem) for path in paths]  # words and separators
     alike = takewhile(lambda at: len(set(at)) == 1, zip(*pieces, strict=False))
     shared = re.sub(r"[\W_]+$", "", "".join(piece for piece, *_ in alike))
     folders = {path.resolve().parent.name for path in paths}
@@ -256,7 +256,7 @@ def _summary(results: CaimanResults) -> str:
         for part in (
             "" if frames is None else f"{frames} frames",
             "" if rate is None else f"{rate:g} per second",
-            "" if rate is None or frames is None else _duration(frames / rate),
+            "" if rate is None or frames is None else write_duration(frames / rate),
         )
         if part
     )
@@ -268,51 +268,44 @@ def _summary(results: CaimanResults) -> str:
 
 
 def _spacing_line(spacing: Sequence[float], facts: _FileFacts) -> str:
-    doubt = "; CaImAn assumes 1 micrometre if nobody sets it" if facts.is_default_spacing else ""
+    doubt = "; CaImAn assumes 1 micrometre if it is not set" if facts.is_default_spacing else ""
     lacks_depth = facts.is_volumetric and len(spacing) == 2  # noqa: PLR2004 (x, y)
     lengths = write_example([*spacing, *([None] if lacks_depth else [])])
-    depth = "; instead of null the distance between planes, such as 5.0e-06" if lacks_depth else ""
+    depth = "; replace null by the distance between planes, such as 5.0e-06" if lacks_depth else ""
     axes = "x, y and z" if facts.is_volumetric else "x and y"
     return f"# grid_spacing: {lengths}  # metres in {axes}, from the file (dxy){depth}{doubt}"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < _SECONDS_IN_MINUTE:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), _SECONDS_IN_MINUTE)
-    return f"{minutes} min {rest} s"
-
-
 def _planes(files: Sequence[_FileFacts]) -> list[list[str]]:
-    """Return the lines of each imaging plane; the others have only what they do not share with the first."""
+    """Return the lines of each imaging plane; from the second on, only what differs from the first."""
     by_key: dict[str, list[_FileFacts]] = {}
     for file in files:
         by_key.setdefault(file.key, []).append(file)
     first, *others = (_own_lines(of_key) for of_key in by_key.values())
     if not others:
         return [[*first, *_shared_lines()]]
-    reference = "<<: *first  # what is not given here is as in the first plane"
-    anchored = ["&first  # by this word the other planes refer to it", *first, *_shared_lines()]
+    reference = "<<: *first  # everything else is as in the first plane"
+    anchored = ["&first  # the other planes refer to this name", *first, *_shared_lines()]
     return [anchored, *([reference, *own] for own in others)]
 
 
 def _own_lines(files: Sequence[_FileFacts]) -> list[str]:
-    """Return the lines of an imaging plane that are not the same for all planes: what its files specify alike."""
+    """Return the lines of an imaging plane that differ between planes, with the values that all its files share."""
     first = files[0]
     alike = {name: value for name, value in first.plane.items() if all(one.plane.get(name) == value for one in files)}
     lines = _plane_lines(replace(first, plane=alike))
     if len(alike) < len(first.plane):
-        lines.append("# What differs between the files is taken from each of them, such as imaging_rate.")
+        lines.append("# Values that differ between the files, such as imaging_rate, are read from each file.")
     return lines
 
 
 def _plane_lines(facts: _FileFacts) -> list[str]:
     plane = facts.plane
-    lines = [f"name: {plane['name']}  # the plane of the CaImAn data has this name"]
+    lines = [f"name: {plane['name']}  # name of the imaging plane of the CaImAn data"]
     if "description" in plane:
         lines.append(f"description: {write_example(plane['description'])}  # add more, such as the depth")
     if "imaging_rate" in plane:
-        doubt = "; 30 is what CaImAn assumes if nobody sets it: check it" if facts.is_default_rate else ""
+        doubt = "; CaImAn assumes 30 if it is not set: check it" if facts.is_default_rate else ""
         comment = f"frames per second, from the file (fr){doubt}"
         hint = "; to correct it, set sampling_frequency in source_data" if facts.is_default_rate else ""
         lines.append(f"imaging_rate: {write_example(plane['imaging_rate'])}  # {comment}{hint}")
@@ -334,7 +327,7 @@ def _shared_lines() -> list[str]:
 
 
 def _known(block: str, name: str, value: str | None) -> str:
-    """Return a line with a value, or a blank where there is none."""
+    """Return a line with a value, or a blank if there is none."""
     return _blank(block, name) if value is None else f"{name}: {write_example(value)}"
 
 

@@ -1,4 +1,4 @@
-"""`specification_schema`: the JSON schema of a specification, with which editors complete and check."""
+"""`specification_schema`: the JSON schema of a specification, for editors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .fields import with_help
 from .sessions import known_interfaces
 
 SCHEMA_FILE_NAME = "caiman-interface.schema.json"
-"""Name of the schema file beside a specification."""
+"""Name of the schema file in the folder of a specification."""
 
 _METADATA = "metadata"
 
@@ -20,8 +20,8 @@ _METADATA = "metadata"
 def specification_schema() -> dict[str, Any]:
     """Return the JSON schema (draft 07) of a specification, in one document without references to others.
 
-    It is NeuroConv's own schema, with what this package knows added: the interfaces that are installed, the source
-    data and options of the CaImAn interface, and the metadata that it takes.
+    NeuroConv's schema, extended by the installed interfaces and by the source data, options and metadata of the CaImAn
+    interface.
     """
     specification, metadata = specification_schemas()
     properties = specification["properties"]
@@ -68,7 +68,7 @@ def _options(description: str) -> dict[str, Any]:
 
 
 def _open(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema without required and forbidden keys: other interfaces have other keys."""
+    """Return a schema without required and forbidden keys, since other interfaces have other keys."""
     return {key: value for key, value in schema.items() if key not in {"required", "additionalProperties"}}
 
 

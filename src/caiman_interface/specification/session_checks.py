@@ -227,7 +227,7 @@ def _option_findings(state: _Checking) -> Iterator[Finding]:
 
 
 def _caiman_option_findings(interface: Any, options: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield what the schema cannot express about the options of our own interface."""
+    """Yield violations that the schema of our options cannot express."""
     if not isinstance(interface, CaimanSegmentationInterface):
         return
     try:

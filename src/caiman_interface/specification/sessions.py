@@ -1,4 +1,4 @@
-"""The sessions of a specification with everything that their conversion takes, as NeuroConv reads them."""
+"""The sessions of a specification and everything that their conversion needs, read as NeuroConv does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PATH_LIST_ARGUMENT = "file_paths"
 
 @dataclass(frozen=True)
 class MetadataSource:
-    """Metadata that was given somewhere.
+    """Metadata and where they were given.
 
     Attributes
     ----------
@@ -59,11 +59,11 @@ class Session:
     Attributes
     ----------
     number : int
-        Its place among all sessions of the specification, from 1.
+        Its position among all sessions of the specification, from 1.
     path : tuple of str and int
         Its path in the specification.
     name : str or None
-        Name of its NWB file without ``.nwb``, where one is given.
+        Name of its NWB file without ``.nwb``; None if not given.
     interface_classes : dict
         The classes by name.
     source_data : dict
@@ -75,7 +75,7 @@ class Session:
     overrides : dict
         Options that take precedence over all others, for each interface that has them.
     file : str
-        The specification; empty where there is none.
+        The specification; empty if there is none.
     """
 
     number: int
@@ -91,12 +91,12 @@ class Session:
 
     @property
     def label(self) -> str:
-        """What to call it."""
+        """Name for messages."""
         return self.name or f"session {self.number}"
 
     @property
     def used_interfaces(self) -> list[str]:
-        """Names of the interfaces that it has data for."""
+        """Names of the interfaces for which it has data."""
         return [name for name in self.interface_classes if name in self.source_data]
 
     @property
@@ -132,14 +132,14 @@ class Session:
         return made(source_data=deepcopy({name: dict(arguments) for name, arguments in self.source_data.items()}))
 
     def merge_metadata(self, converter: Any) -> Any:
-        """Return the metadata of the interfaces with all that was given, merged as NeuroConv does."""
+        """Return the metadata of the interfaces merged with those given, as NeuroConv merges them."""
         metadata = converter.get_metadata()
         for source in self.metadata_sources:
             metadata = dict_deep_update(metadata, source.values)
         return metadata
 
     def options_of(self, interfaces: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return the conversion options of these interfaces, merged as NeuroConv does, and the overrides."""
+        """Return the conversion options of these interfaces, merged as NeuroConv merges them, with the overrides."""
         options = resolve_conversion_options(list(interfaces), self.global_options, self.session_options)
         for name, interface in interfaces.items():
             known = interface.get_conversion_options_schema().get("properties", {})
@@ -184,7 +184,7 @@ def read_sessions(
 ) -> list[Session]:
     """Return the sessions of a specification, in NeuroConv's order.
 
-    Parts that do not have the form that NeuroConv's schema requires are left out: the schema reports them.
+    Parts that violate NeuroConv's schema are left out; the check against the schema reports them.
 
     Parameters
     ----------
@@ -231,14 +231,14 @@ def read_sessions(
 
 
 def find_interface_classes(specification: Mapping[str, Any]) -> dict[str, type]:
-    """Return the classes that ``data_interfaces`` names; those that NeuroConv does not know are left out."""
+    """Return the classes named in ``data_interfaces``, without those that NeuroConv does not know."""
     known = known_interfaces()
     given = _block(specification, "data_interfaces")
     return {key: known[name] for key, name in given.items() if isinstance(name, str) and name in known}
 
 
 def known_interfaces() -> dict[str, type]:
-    """Return every data interface that NeuroConv knows, its own and those of plugins, by name."""
+    """Return all of NeuroConv's data interfaces, including those of plugins, by name."""
     listed = set(datainterfaces.interface_list)
     return {name: value for name, value in vars(datainterfaces).items() if isinstance(value, type) and value in listed}
 

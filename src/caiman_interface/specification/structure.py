@@ -1,4 +1,4 @@
-"""Checks of a specification as text, before any of its files is opened."""
+"""Checks of a specification that open no other file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _schema_findings(data: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _with_text_keys(value: Any) -> Any:
-    """Return data in which every key is text; other keys have findings of their own."""
+    """Return data in which every key is text; the other keys have separate findings."""
     if isinstance(value, Mapping):
         return {str(key): _with_text_keys(item) for key, item in value.items()}
     return [_with_text_keys(item) for item in value] if isinstance(value, list) else value

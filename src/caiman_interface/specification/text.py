@@ -13,6 +13,7 @@ KeyPath = tuple["str | int", ...]
 """The keys and list indices that lead to a value."""
 
 _LONGEST_SHOWN = 60
+_SECONDS_IN_MINUTE = 60
 
 
 def get_value(data: Any, keys: KeyPath) -> Any:
@@ -59,6 +60,20 @@ def near_matches(word: str, known: Iterable[str], *, likeness: float = 0.6) -> l
     """Return the known words that may have been meant, the likeliest first."""
     by_lower = {name.lower(): name for name in known}
     return [by_lower[match] for match in difflib.get_close_matches(str(word).lower(), by_lower, n=3, cutoff=likeness)]
+
+
+def write_duration(seconds: float) -> str:
+    """Return a duration as text.
+
+    Examples
+    --------
+    >>> write_duration(38.73), write_duration(64.2)
+    ('38.7 s', '1 min 4 s')
+    """
+    if seconds < _SECONDS_IN_MINUTE:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _SECONDS_IN_MINUTE)
+    return f"{minutes} min {rest} s"
 
 
 def escape_controls(text: str) -> str:
