@@ -8,11 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 from neuroconv.datainterfaces.ophys.basesegmentationextractorinterface import BaseSegmentationExtractorInterface
-from neuroconv.utils import DeepDict, fill_defaults
+from neuroconv.utils import DeepDict
 from numpy.typing import NDArray
 from pynwb import NWBFile
 
-from ._compat.neuroconv import uses_dict_metadata
 from .caiman_file import CaimanFileError
 from .conversion.notices import warn_of_file, warn_of_lists, warn_of_movies
 from .conversion.planning import ending_of, plan_of, sampling_frequency_of
@@ -25,15 +24,11 @@ from .metadata import (
     CaimanSourceData,
     checked_metadata,
     metadata_of,
-    ophys_metadata_schema,
     to_dictionaries,
-    to_lists,
     with_imaging_rate,
     with_new_names,
 )
-from .metadata.blocks import uses_lists
-from .metadata.list_schema import list_metadata_schema
-from .metadata.schema import mergeable_schema
+from .metadata.formats import full_metadata_schema, in_format, source_schema
 from .nwb.content import add_results
 from .writer.file import FastWriteMixin
 from .writer.marks import mark_for_fast_write
@@ -178,8 +173,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     @classmethod
     def get_source_schema(cls) -> dict[str, Any]:
         """Return the JSON schema of the constructor's arguments."""
-        # The forms of NWB GUIDE, whose NeuroConv uses lists, show no field that may be null.
-        return CaimanSourceData.model_json_schema() if uses_dict_metadata() else mergeable_schema(CaimanSourceData)
+        return source_schema()
 
     def get_conversion_options_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the options of `add_to_nwbfile` and `run_conversion`."""
@@ -202,35 +196,11 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         use_new_metadata_format : bool, optional
             Whether to return dictionaries (True) or the older lists (False); by default as the installed NeuroConv.
         """
-        dictionaries = uses_dict_metadata() if use_new_metadata_format is None else use_new_metadata_format
-        metadata = self._parent_metadata()
-        metadata.deep_update(self.file_metadata if dictionaries else self._stated_in_lists())
-        return metadata
-
-    def _parent_metadata(self) -> DeepDict:
-        """Return NeuroConv's metadata without its list-based placeholders, which do not describe this file."""
-        metadata = super().get_metadata()
-        if uses_lists(metadata):
-            del metadata["Ophys"]
-        return metadata
-
-    def _stated_in_lists(self) -> dict[str, Any]:
-        return to_lists(self.file_metadata)
+        return in_format(super().get_metadata(), self.file_metadata, use_dictionaries=use_new_metadata_format)
 
     def get_metadata_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the metadata; each field has a description, with its unit."""
-        schema: dict[str, Any] = super().get_metadata_schema()
-        if not uses_dict_metadata():
-            tables = [entry["name"] for entry in self.file_metadata["Ophys"]["PlaneSegmentations"].values()]
-            schema["properties"]["Ophys"] = list_metadata_schema(tables)
-            schema["required"] = ["NWBFile"]  # NeuroConv's own requires lists
-            fill_defaults(schema, self.get_metadata())
-            return schema
-        properties, definitions = ophys_metadata_schema()
-        ophys = schema["properties"]["Ophys"]
-        ophys["properties"] = {**ophys["properties"], **properties}
-        ophys["definitions"] = {**ophys.get("definitions", {}), **definitions}
-        return schema
+        return full_metadata_schema(super().get_metadata_schema(), self.file_metadata, self.get_metadata)
 
     def validate_metadata(self, metadata: dict[str, Any], append_mode: bool = False) -> None:
         """Check the metadata.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import h5py
 
-from .components import AnalysisContext
+from .analysis import AnalysisContext
 from .encoding import Node, check_is_stored, describe, is_numeric
 from .fields import Fields
 from .footprints import Footprints
@@ -18,8 +20,7 @@ def read_background_footprints(estimates: Fields, context: AnalysisContext) -> F
     """Return the spatial background ``b``, unread; None where there is none."""
 
     def convert(node: Node) -> Footprints | None:
-        stored = StoredMatrix(node, estimates.group.file_path)
-        stored.check()
+        stored = StoredMatrix.checked(node, estimates.group.file_path)
         return Footprints(stored, context.frame_shape) if stored.shape[1] else None
 
     return estimates.read("b", convert, ndim=2)
@@ -49,10 +50,4 @@ def read_background_trace(estimates: Fields, context: AnalysisContext, footprint
 
 def find_ring_model(estimates: Fields) -> StoredMatrix | None:
     """Return the ring model ``W``, unread but checked; None where there is none."""
-
-    def convert(node: Node) -> StoredMatrix:
-        stored = StoredMatrix(node, estimates.group.file_path)
-        stored.check()
-        return stored
-
-    return estimates.read("W", convert, ndim=2)
+    return estimates.read("W", partial(StoredMatrix.checked, file_path=estimates.group.file_path), ndim=2)

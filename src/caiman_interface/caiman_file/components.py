@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -11,18 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .acceptance import HAND_PICKED, Acceptance, Verdict, read_acceptance, read_hand_picked
+from .analysis import AnalysisContext
 from .display import html_table
 from .edits import Edits, have_same_order
 from .encoding import Node, check_is_stored, describe, is_numeric
 from .errors import CaimanFileError
 from .fields import Fields
 from .footprints import Footprints
+from .frame import count_frames
 from .groups import FileGroup
 from .matrices import StoredMatrix
 from .named import NamedItems
 from .omissions import UnusableFieldError
-from .online import OnlineAnalysis
-from .rows import DatasetRows, FileBytes, Rows, SumRows, of_frames
+from .rows import DatasetRows, Rows, SumRows, of_frames
 from .traces import Trace
 
 __all__ = ["DFF_TRACES", "FITS", "HAND_PICKED", "METRICS", "STORED_TRACES", "Acceptance", "Components", "Verdict"]
@@ -47,34 +48,6 @@ DFF_TRACES = {"dff_denoised": "F_dff_dec", "dff_deconvolved": "S_dff"}
 
 # The fits with a row of values per component rather than one value.
 _ROWS_OF_VALUES = {"g"}
-
-
-@dataclass(frozen=True)
-class AnalysisContext:
-    """What the components of a file have in common.
-
-    Attributes
-    ----------
-    frame_shape : tuple of int
-        (rows, columns[, planes]).
-    num_frames : int or None
-        Number of frames; None where the file has no trace.
-    file_bytes : FileBytes or None
-        The same file, for reading traces in parallel.
-    online : OnlineAnalysis or None
-        The state of an online analysis.
-    order : int or None
-        Order of the autoregressive model (``p``).
-    uses_eccentricity : bool
-        Whether the evaluation computes the eccentricity (``use_ecc``).
-    """
-
-    frame_shape: tuple[int, ...]
-    num_frames: int | None
-    file_bytes: FileBytes | None
-    online: OnlineAnalysis | None
-    order: int | None
-    uses_eccentricity: bool
 
 
 class Components:
@@ -314,9 +287,7 @@ def stored_footprints(estimates: FileGroup) -> StoredMatrix:
     try:
         node = estimates.find("A", ndim=2)
         if node is not None:
-            matrix = StoredMatrix(node, estimates.file_path)
-            matrix.check()
-            return matrix
+            return StoredMatrix.checked(node, estimates.file_path)
     except UnusableFieldError as error:
         problem, found = "the footprints cannot be used", str(error)
     except CaimanFileError as error:
@@ -328,3 +299,27 @@ def stored_footprints(estimates: FileGroup) -> StoredMatrix:
         expected="the spatial components A, as a sparse or a dense matrix",
         remedy="Save the results again with CaImAn after the fit",
     )
+
+
+def read_discarded(estimates: Fields, context: AnalysisContext) -> Components | None:
+    """Return the components that ``select_components`` removed and kept in the file; None where there are none.
+
+    Also None where they are of frames that OnACID shrank (``ds_factor``): it enlarges only the others.
+    """
+    fields = estimates.subgroup("discarded_components")
+    if fields is None:
+        return None
+    if "A" not in fields.group.names():
+        estimates.omit("discarded_components", "has no footprints (A)")
+    stored = fields.read("A", partial(_footprints_of_frame, fields, context.frame_shape), ndim=2)
+    if stored is None or stored.shape[1] == 0:
+        return None
+    frames = count_frames(fields, stored.shape[1]) if context.num_frames is None else context.num_frames
+    return Components(fields, stored, replace(context, num_frames=frames), is_discarded=True)
+
+
+def _footprints_of_frame(fields: Fields, frame_shape: tuple[int, ...], node: Node) -> StoredMatrix:
+    stored = StoredMatrix.checked(node, fields.group.file_path)
+    if stored.shape[1]:
+        Footprints(stored, frame_shape)  # compares the numbers of pixels
+    return stored

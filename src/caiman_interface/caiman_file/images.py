@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from .encoding import Node, describe
 from .fields import Fields
+from .footprints import Footprints
 from .frame import is_image
 from .groups import read
 from .omissions import UnusableFieldError
@@ -23,6 +25,8 @@ IMAGES = {"correlation": "Cn", "noise": "sn", "baseline": "b0"}
 
 # `Cn` contains the peak-to-noise ratio of each pixel where it is not a correlation.
 PEAK_TO_NOISE = "peak_to_noise"
+
+_ORDER = ("correlation", PEAK_TO_NOISE, "mean", "noise", "baseline")
 
 # Correlations of single precision exceed 1 by rounding.
 _GREATEST_CORRELATION = 1 + 1e-5
@@ -60,6 +64,12 @@ def read_images(estimates: Fields, shapes: ImageShapes) -> dict[str, NDArray[Any
         if image is not None:
             images[PEAK_TO_NOISE if name == "Cn" and not _is_correlation(image) else key] = image
     return images
+
+
+def with_mean_image(stored: Mapping[str, NDArray[Any]], background: Footprints | None) -> dict[str, NDArray[Any]]:
+    """Return all images of a file in a fixed order: the stored ones, and the sum of the spatial background."""
+    images = dict(stored) if background is None else {**stored, "mean": background.total()}
+    return {name: images[name] for name in _ORDER if name in images}
 
 
 def downsampled_shape(frame_shape: tuple[int, ...], *factors: int | None) -> tuple[int, ...] | None:

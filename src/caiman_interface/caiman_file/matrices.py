@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from .encoding import Node, check_is_stored, describe, is_numeric, is_sparse
 from .groups import place_of, read, reading
@@ -60,6 +61,21 @@ class StoredMatrix:
             self._parts: dict[str, h5py.Dataset] = {} if self.is_dense else _sparse_parts(node)
             self.shape: tuple[int, int] = _dense_shape(node) if self.is_dense else self._read_shape()
 
+    @classmethod
+    def checked(cls, node: Node, file_path: Path) -> Self:
+        """Return a matrix after checking the indices of a sparse one, since scipy does not.
+
+        Raises
+        ------
+        UnusableFieldError
+            If it is not a matrix, or its parts contradict each other.
+        """
+        matrix = cls(node, file_path)
+        if not matrix.is_dense:
+            indices, indptr = (read(matrix._parts[name], file_path) for name in ("indices", "indptr"))
+            _check_parts(indices, indptr, rows=matrix.shape[0])
+        return matrix
+
     def read_dense(self) -> NDArray[Any]:
         """Read a matrix that is stored dense, as it is."""
         values: NDArray[Any] = read(self._node, self.file_path)
@@ -86,18 +102,6 @@ class StoredMatrix:
             matrix.sum_duplicates()  # sorts the row indices of each column, and its values with them
         matrix.eliminate_zeros()
         return matrix
-
-    def check(self) -> None:
-        """Check the values of a sparse matrix, since scipy does not.
-
-        Raises
-        ------
-        UnusableFieldError
-            If its parts contradict each other.
-        """
-        if not self.is_dense:
-            indices, indptr = (read(self._parts[name], self.file_path) for name in ("indices", "indptr"))
-            _check_parts(indices, indptr, rows=self.shape[0])
 
     @cached_property
     def not_finite(self) -> int:

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .components import AnalysisContext
+from .analysis import AnalysisContext
 from .encoding import Node, describe, is_numeric
 from .fields import Fields
 from .groups import read

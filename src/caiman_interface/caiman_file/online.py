@@ -59,6 +59,10 @@ class OnlineAnalysis:
             shrink_factor=_shrink_factor(online.get("ds_factor")),
         )
 
+    def shrunk_pixel_size(self, size: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the size of a pixel (x, y[, z]) of the frames that it shrank, from that of the movie."""
+        return (*(length * self.shrink_factor for length in size[:2]), *size[2:])
+
     def reason_against_deconvolved(self) -> str | None:
         """Return why ``S`` is not a deconvolved trace; None where it is."""
         if not self.deconvolves:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from .acceptance import contradictions
+from .analysis import AnalysisContext, Method
 from .background import find_ring_model, read_background_footprints, read_background_trace
 from .completeness import missing_fields, read_warnings, record_missing_fields
-from .components import AnalysisContext, Components, stored_footprints
+from .components import Components, read_discarded, stored_footprints
 from .display import html_table
 from .encoding import Node
 from .fields import Fields
 from .footprints import Footprints
 from .frame import VOLUME_DIMENSIONS, count_frames, find_frame_shape
 from .groups import FileGroup, reading
-from .images import ImageShapes, downsampled_shape, read_images, ring_model_frame
+from .images import ImageShapes, downsampled_shape, read_images, ring_model_frame, with_mean_image
 from .matrices import StoredMatrix
 from .motion import read_frame_added, read_shifts
 from .named import NamedItems
 from .omissions import Omission, OmissionLog, UnusableFieldError
-from .online import OnlineAnalysis
 from .opening import REMEDY_OTHER_FILE
 from .parameters import CaimanParameters
 from .result_file import ResultFile
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from .summary import FileSummary
-
-Method = Literal["CNMF", "CNMF-E", "OnACID"]
 
 
 class CaimanResults(ResultFile):
@@ -102,9 +100,7 @@ class CaimanResults(ResultFile):
     @property
     def method(self) -> Method:
         """The analysis: ``CNMF`` (two-photon batch), ``CNMF-E`` (one-photon) or ``OnACID`` (online)."""
-        if self._context.online is not None:
-            return "OnACID"
-        return "CNMF-E" if self.is_one_photon else "CNMF"
+        return self._context.method
 
     @property
     def is_volumetric(self) -> bool:
@@ -130,7 +126,7 @@ class CaimanResults(ResultFile):
         size, online = self.parameters.data.dxy, self._context.online
         if size is None or online is None or online.shrunk_shape != self.frame_shape:
             return size
-        return tuple(length * online.shrink_factor if axis < 2 else length for axis, length in enumerate(size))  # noqa: PLR2004
+        return online.shrunk_pixel_size(size)
 
     @property
     def caiman_version(self) -> str | None:
@@ -185,15 +181,7 @@ class CaimanResults(ResultFile):
 
         Also None where they are of frames that OnACID shrank (``ds_factor``): it enlarges only the others.
         """
-        fields = self._estimates.subgroup("discarded_components")
-        stored = None if fields is None else fields.read("A", self._convert_discarded, ndim=2)
-        if fields is not None and "A" not in fields.group.names():
-            self._estimates.omit("discarded_components", "has no footprints (A)")
-        if fields is None or stored is None or stored.shape[1] == 0:
-            return None
-        frames = count_frames(fields, stored.shape[1]) if self.num_frames is None else self.num_frames
-        context = AnalysisContext(**{**vars(self._context), "num_frames": frames})
-        return Components(fields, stored, context, is_discarded=True)
+        return read_discarded(self._estimates, self._context)
 
     @cached_property
     def background_footprints(self) -> Footprints | None:
@@ -215,11 +203,7 @@ class CaimanResults(ResultFile):
         shape of the shrunk frame; where the one-photon model was initialised downsampled (``init.ssub``), ``baseline``
         has the shape of that frame.
         """
-        images = dict(self._stored_images)
-        if self.background_footprints is not None:
-            images["mean"] = self.background_footprints.total()
-        order = [name for name in ("correlation", "peak_to_noise", "mean", "noise", "baseline") if name in images]
-        return NamedItems({name: images[name] for name in order}, kind="images")
+        return NamedItems(with_mean_image(self._stored_images, self.background_footprints), kind="images")
 
     @cached_property
     def ring_model(self) -> csr_array[Any] | None:
@@ -283,17 +267,14 @@ class CaimanResults(ResultFile):
         self.frame_shape = self._frame.shape
         self.num_frames = count_frames(self._estimates, stored.shape[1])
         self.parameters = CaimanParameters.read(self._root.subgroup("params"))
-        order = self.parameters.stored.get("preprocess", {}).get("p")
-        self._context = AnalysisContext(
+        self._context = AnalysisContext.read(
+            self._root,
+            self.parameters,
             frame_shape=self.frame_shape,
             num_frames=self.num_frames,
             file_bytes=self._file_bytes,
-            online=OnlineAnalysis.read(self._root, self.parameters),
-            order=order if isinstance(order, int) else None,
-            uses_eccentricity=bool(self.parameters.quality.use_ecc),
         )
-        init = self.parameters.init
-        self.is_one_photon = bool(init.center_psf) or init.method_init == "corr_pnr" or self._root.value("is1p") is True
+        self.is_one_photon = self._context.is_one_photon
         self.components = Components(self._estimates, stored, self._context)
 
     @cached_property
@@ -305,13 +286,6 @@ class CaimanResults(ResultFile):
     @cached_property
     def _stored_ring_model(self) -> StoredMatrix | None:
         return find_ring_model(self._estimates)
-
-    def _convert_discarded(self, node: Node) -> StoredMatrix:
-        stored = StoredMatrix(node, self.file_path)
-        stored.check()
-        if stored.shape[1]:
-            Footprints(stored, self.frame_shape)  # compares the numbers of pixels
-        return stored
 
 
 def _is_single(node: Node) -> bool:

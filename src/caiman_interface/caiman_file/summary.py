@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from .analysis import Method
 from .file_names import is_cut_file_name
 from .frame import FRAME_SHAPE_PLACES
 
@@ -79,7 +80,7 @@ class FileSummary(_Facts):
     """What one CaImAn file contains. The keys are stable; a value that the file does not specify is null."""
 
     file: str = Field(description="Path of the file, as given.")
-    method: Literal["CNMF", "CNMF-E", "OnACID"] = Field(description="The analysis.")
+    method: Method = Field(description="The analysis.")
     modality: Literal["one-photon", "two-photon"] = Field(description="What the analysis was set up for.")
     caiman_version: str | None = Field(description="Release of CaImAn; null before about 1.6.")
     frame_shape: tuple[int, ...] = Field(description="Rows, columns and, in a volume, planes.")
