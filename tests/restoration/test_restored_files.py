@@ -144,28 +144,29 @@ def test_some_components_and_frames_are_restored_and_noted(convert: Nwb, tmp_pat
         assert results.num_frames == 50
 
 
-def test_a_file_without_records_is_restored_with_the_differences_listed(
-    copy_nwb: Nwb, convert: Nwb, tmp_path: Path
-) -> None:
-    nwb_file = copy_nwb("sim2p_full")
-    _drop_row(nwb_file, "stored_as")
-    report = restore(nwb_file, tmp_path / "old.hdf5")
-    assert len(report.notes) == 1
-    assert "version 0.1" in report.notes[0]
-    original, values = read_values(DATA / "sim2p_full.hdf5"), read_values(tmp_path / "old.hdf5")
-    for field in ("C", "S", "F_dff", "f", "sn", "Cn", "idx_components", "idx_components_bad", "g", "bl", "cnn_preds"):
+def test_ring_model_that_is_not_stored_is_named(restored) -> None:
+    report = restored("sim1p_cnmfe")
+    (ring,) = [item for item in report.not_restored if item.field == "estimates/W"]
+    assert "a tenth of the file" in ring.reason
+    assert "include_ring_model" in ring.reason
+
+
+def test_residual_that_deconvolve_changed_is_restored_and_the_older_one_is_named(restored) -> None:
+    report = restored("sim_deconvolved_dff")
+    original, values = read_values(DATA / "sim_deconvolved_dff.hdf5"), read_values(report.hdf5_path)
+    assert not are_equal(original["estimates/R"], original["estimates/YrA"])
+    assert are_equal(values["estimates/YrA"], original["estimates/YrA"])
+    (older,) = [item for item in report.not_restored if item.field == "estimates/R"]
+    assert older.reason.startswith("differs from YrA")
+
+
+def test_online_analysis_of_a_shrunk_movie_is_restored(restored) -> None:
+    report = restored("sim_onacid_ds2_motion")
+    original, values = read_values(DATA / "sim_onacid_ds2_motion.hdf5"), read_values(report.hdf5_path)
+    assert original["params/online/ds_factor"] == 2
+    for field in ("A", "b", "C", "YrA", "sn", "shifts", "dims"):
         assert are_equal(values[f"estimates/{field}"], original[f"estimates/{field}"]), field
-    assert "estimates/A_thr" in report.exact
-    again = convert(tmp_path / "old.hdf5", tmp_path / "again.nwb")
-    assert verify(tmp_path / "old.hdf5", again).ok
-
-
-def _drop_row(nwb_file: Path, parameter: str) -> None:
-    """Rename a row of CaimanParameters, as if it had never been written."""
-    with h5py.File(nwb_file, "r+") as file:
-        column = file["processing/ophys/CaimanParameters/parameter"]
-        names = column.asstr()[:].tolist()
-        column[names.index(parameter)] = f"no_{parameter}"
+    assert {"estimates/g", "estimates/c1", "estimates/CC"} <= {item.field for item in report.not_restored}
 
 
 def _nwb_values(path: Path) -> dict[str, object]:

@@ -10,14 +10,22 @@ from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKE
 from caiman_interface.nwb.nwb_components import NwbComponents
 from caiman_interface.nwb.nwb_results import NwbResults
 
+from .reasons import ONLINE_FIELDS, reason_if_known
+
 # What CaImAn's Estimates has from the beginning.
 _ATTRIBUTES = (
     *("A", "A_thr", "Ab", "Ab_dense", "AtA", "AtY_buf", "C", "CC", "CY", "C_on", "Cf", "Cn", "F_dff", "OASISinstances"),
     *("R", "S", "SNR_comp", "W", "YrA", "Yr_buf", "b", "b0", "bl", "c1", "center", "cnn_preds", "dims", "ecc", "f"),
     *("discarded_components", "idx_components", "idx_components_bad", "ind_new", "lam", "mn", "neurons_sn", "noisyC"),
-    *("r_values", "rho_buf", "sn", "sv", "vr"),
+    *("psx", "r_values", "rho_buf", "sn", "sv", "vr"),
 )
+# Before anything is computed.
+_UNSET: dict[str, Any] = {**dict.fromkeys(_ATTRIBUTES), "g": ["float64", []], "shifts": ["float64", [0]]}
 _TEXT_FITS = {"bl", "c1", "lam", "neurons_sn"}
+_RING = {"W", "b0"}
+_ONLINE_STATE = {path.rpartition("/")[2] for path in ONLINE_FIELDS}
+_COUNTS = {"dims", "nr"}
+_NOTHING_FOUND = "None, because the NWB file has no values; whether CaImAn had some is not recorded"
 _SETTINGS = ("remove_very_bad_comps", "skip_refinement")
 _SPARSE = {"data": "float64", "indices": "int32", "indptr": "int32", "shape": "int64"}
 
@@ -30,17 +38,48 @@ def assumed_storage(results: NwbResults) -> dict[str, Any]:
     stored.update({name: ["bool", [], analysis[name]] for name in _SETTINGS if isinstance(analysis.get(name), bool)})
     if analysis.get("mmap_file") is not None:
         stored["mmap_file"] = ["attribute"]
-    stored.update({f"estimates/{name}": None for name in _ATTRIBUTES})
-    stored["estimates/shifts"] = ["float64", [0]]
+    stored.update({f"estimates/{name}": entry for name, entry in _UNSET.items()})
     found = {**_component_storage(results.components), **_other_storage(results), "dims": dims}
     stored.update({f"estimates/{name}": entry for name, entry in found.items()})
     if results.discarded is not None:
         del stored["estimates/discarded_components"]
-        aside = {**dict.fromkeys(_ATTRIBUTES), **_component_storage(results.discarded), "dims": dims}
+        aside = {**_UNSET, **_component_storage(results.discarded), "dims": dims}
         stored.update({f"estimates/discarded_components/{name}": entry for name, entry in aside.items()})
     if results.components.frame_added is not None:
         stored["time_neuron_added"] = ["int64", [results.components.count, 2]]
     return stored
+
+
+def doubt_about(path: str, entry: Any, method: str | None) -> str | None:
+    """Return what is not known about a value that was restored without a record; None if nothing.
+
+    Parameters
+    ----------
+    path : str
+        Path of the field.
+    entry : list or None
+        How it is assumed to have been stored, see `assumed_storage`.
+    method : str or None
+        The kind of analysis, such as ``CNMF-E``.
+    """
+    name = path.rpartition("/")[2]
+    is_never_set = (name in _RING and method != "CNMF-E") or (name in _ONLINE_STATE and method != "OnACID")
+    if entry is None:
+        return None if is_never_set else reason_if_known(path) or _NOTHING_FOUND
+    if name == "g" and not entry[1]:
+        return _NOTHING_FOUND
+    if name in _COUNTS:
+        return "taken from the frame and the components; CaImAn may have had None"
+    if name in _TEXT_FITS:
+        return "as text, as CaImAn usually stores it; it may have been numbers"
+    if 0 in entry[1]:
+        return "an empty array, as CaImAn usually has; it may have been None"
+    return None
+
+
+def lost_without_record(method: str | None) -> tuple[str, ...]:
+    """Return the fields that CaImAn saves with such an analysis and that an NWB file without record never has."""
+    return ONLINE_FIELDS if method == "OnACID" else ()
 
 
 def _component_storage(components: NwbComponents) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from caiman_interface.metadata.vocabulary import BACKGROUND, COMPONENTS, DISCARDED
 from caiman_interface.nwb.nwb_results import NwbResults
 
-from .assumed import assumed_storage
+from .assumed import assumed_storage, doubt_about, lost_without_record
 from .dialect import DialectWriter, SparseParts
 from .parameters import ParameterWriter
 from .reasons import reason_for
@@ -61,7 +61,8 @@ class FieldWriter:
         self.differences: list[Difference] = []
         self.notes: list[str] = []
         recorded = results.parameters.get("analysis", {}).get("stored_as")
-        if recorded is None:
+        self._is_recorded = recorded is not None
+        if not self._is_recorded:
             self.notes.append(_NO_RECORD)
         self._stored: dict[str, Any] = assumed_storage(results) if recorded is None else dict(recorded)
         self._omitted = {omission.field: omission.reason for omission in results.omissions}
@@ -78,7 +79,9 @@ class FieldWriter:
         for path, entry in same.items():
             self._write_equal(path, entry[1])
         self._mark_online_analysis()
-        parameters = ParameterWriter(self._results.parameters, self._stored, self._movie)
+        if not self._is_recorded:
+            self._add_lost_fields()
+        parameters = ParameterWriter(self._results.parameters, self._stored, self._movie, is_recorded=self._is_recorded)
         parameters.write(self._writer)
         self.exact += parameters.exact
         self.differences += parameters.differences
@@ -86,7 +89,7 @@ class FieldWriter:
     def _write_field(self, path: str, entry: Any) -> None:
         if entry is None:
             self._writer.none(path)
-            self.exact.append(path)
+            self._note_restored(path, entry)
         elif entry[0] in {"attribute", "text"}:
             self._write_text(path, as_attribute=entry[0] == "attribute")
         elif entry[0] == "group":
@@ -94,7 +97,7 @@ class FieldWriter:
             self.exact.append(path)
         elif _is_empty(entry):
             self._writer.empty(path, self._empty_shape(path, entry), entry[0])
-            self.exact.append(path)
+            self._note_restored(path, entry)
         else:
             found = self._find(path, entry)
             if found is None:
@@ -111,9 +114,22 @@ class FieldWriter:
         else:
             self._writer.blocks(path, values, (found.shape[0], found.shape[1]), entry[0])
         if found.note is None:
-            self.exact.append(path)
+            self._note_restored(path, entry)
         else:
             self.differences.append(Difference(path, found.note, is_written=True))
+
+    def _note_restored(self, path: str, entry: Any) -> None:
+        """Count a field as exact, unless only an assumption says how CaImAn stored it."""
+        doubt = None if self._is_recorded else doubt_about(path, entry, self._results.method)
+        if doubt is None:
+            self.exact.append(path)
+        else:
+            self.differences.append(Difference(path, doubt, is_written=entry is not None))
+
+    def _add_lost_fields(self) -> None:
+        listed = {*self.exact, *(item.field for item in self.differences)}
+        lost = (path for path in lost_without_record(self._results.method) if path not in listed)
+        self.differences += [Difference(path, reason_for(path)) for path in lost]
 
     def _write_equal(self, path: str, other: str) -> None:
         difference = next((item for item in self.differences if item.field == other), None)

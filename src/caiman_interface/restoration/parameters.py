@@ -15,6 +15,7 @@ from .report import Difference
 
 _NOT_CAIMAN = "analysis"
 _MEMORY_MAP = ".mmap"
+_ASSUMED_TYPE = "values of the type that CaImAn usually has; the type is not recorded"
 
 
 class ParameterWriter:
@@ -28,6 +29,8 @@ class ParameterWriter:
         How the file stored those that are not stored in the usual way, by their path.
     movie : str or None
         The new place of the movie.
+    is_recorded : bool
+        Whether `stored` is known; otherwise the types of arrays are assumed.
 
     Attributes
     ----------
@@ -37,9 +40,12 @@ class ParameterWriter:
         The others.
     """
 
-    def __init__(self, parameters: Mapping[str, Any], stored: Mapping[str, Any], movie: str | None) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Any], stored: Mapping[str, Any], movie: str | None, *, is_recorded: bool
+    ) -> None:
         self._parameters = {name: group for name, group in parameters.items() if name != _NOT_CAIMAN}
         self._stored = stored
+        self._is_recorded = is_recorded
         self._movie = None if movie is None or movie.endswith(_MEMORY_MAP) else movie
         self.exact: list[str] = []
         self.differences: list[Difference] = []
@@ -54,6 +60,8 @@ class ParameterWriter:
             self._write(writer, path, value)
             if _may_be_shortened(path, value):
                 self.differences.append(Difference(path, reason_for("fnames"), is_written=True))
+            elif isinstance(value, list) and not self._is_recorded:
+                self.differences.append(Difference(path, _ASSUMED_TYPE, is_written=True))
             else:
                 self.exact.append(path)
 

@@ -12,24 +12,37 @@ _REASONS = {
     "Ab_dense": _DERIVED,
     "OASISinstances": "CaImAn saves only the beginning of a description of these objects",
     "R": "differs from YrA (CaImAn's deconvolve changes YrA only); without it CaImAn uses YrA",
-    "W": "the NWB file has no ring model: it is left out if it takes a tenth of the file (option include_ring_model)",
+    "W": (
+        "the NWB file has no ring model: one that takes a tenth of the file or more is stored only with the option "
+        "include_ring_model"
+    ),
     "center": "centres of the initialization, which do not match the components",
     "mmap_file": "without its directory, which may identify a person",
     "fnames": "without their directories, which may identify a person",
 }
-_BUFFERS = (
+# Of the estimates, and of the online analysis itself.
+_ESTIMATES_BUFFERS = (
     *("AtA", "AtY_buf", "AtW", "AtWA", "Atb", "CC", "CY", "C_on", "Yr_buf", "Yres_buf", "mean_buff", "mn", "noisyC"),
-    *("rho_buf", "sv", "vr", "ind_new", "time_new_comp", "cnn_pos", "comp_upd", "ind_new_all", "update_counter"),
-    *("img_norm", "img_min", "min_mov", "_dims_B", "_ringidx", "downscale_matrix", "upscale_matrix", "W_ind"),
-    *("XXt_mats", "XXt_vecs"),
+    *("rho_buf", "sv", "vr", "ind_new", "time_new_comp", "W_ind", "XXt_mats", "XXt_vecs"),
+    *("_dims_B", "_ringidx", "downscale_matrix", "upscale_matrix"),
+)
+_BUFFERS = (
+    *("M", "N", "is1p", "cnn_pos", "comp_upd", "ind_new_all", "update_counter", "img_norm", "img_min", "min_mov"),
 )
 _TIMES = ("t_detect", "t_motion", "t_online", "t_shapes", "t_stat", "t_init", "time_spend")
+# What only OnACID saves and is not restored.
+ONLINE_FIELDS = (*_BUFFERS, *_TIMES, *(f"estimates/{name}" for name in _ESTIMATES_BUFFERS))
 _OTHERWISE = "not in the NWB file"
 
 
 def reason_for(path: str) -> str:
     """Return why a field is not restored, or not exactly."""
+    return reason_if_known(path) or _OTHERWISE
+
+
+def reason_if_known(path: str) -> str | None:
+    """Return why a field is never restored; None if it usually is."""
     name = path.rpartition("/")[2]
-    if name in _BUFFERS:
+    if name in _BUFFERS or name in _ESTIMATES_BUFFERS:
         return _ONLINE_STATE
-    return _ONLINE_TIMES if name in _TIMES else _REASONS.get(name, _OTHERWISE)
+    return _ONLINE_TIMES if name in _TIMES else _REASONS.get(name)

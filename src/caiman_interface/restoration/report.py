@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+_COLUMNS = 80
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,26 @@ class RestoreReport:
         lines = [f"{self.hdf5_path}: {len(self.exact)} fields restored exactly, {self._counts()}."]
         for title, items in (("Not exact:", self.approximate), ("Not restored:", self.not_restored)):
             if items:
-                lines += ["", title, *(f"  {item}" for item in items)]
+                lines += ["", title, *_by_reason(items)]
         if self.notes:
             lines += ["", "Notes:", *(f"  {note}" for note in self.notes)]
         return "\n".join(lines)
 
     def _counts(self) -> str:
         return f"{len(self.approximate)} not exactly, {len(self.not_restored)} not restored"
+
+
+def _by_reason(items: tuple[Difference, ...]) -> Iterator[str]:
+    """Yield a line per field, or per reason if several fields share it."""
+    fields: dict[str, list[str]] = {}
+    for item in items:
+        fields.setdefault(item.reason, []).append(item.field)
+    for reason, names in fields.items():
+        yield from textwrap.wrap(
+            f"{', '.join(names)}: {reason}",
+            _COLUMNS,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
