@@ -7,7 +7,7 @@ from typing import Any
 from hdmf.backends.hdf5 import H5DataIO
 from hdmf.data_utils import GenericDataChunkIterator
 from neuroconv.tools.nwb_helpers import BackendConfiguration, configure_backend, get_default_backend_configuration
-from pynwb import NWBFile
+from pynwb import NWBFile, TimeSeries
 
 from caiman_interface._compat.hdmf import set_dataset
 
@@ -30,7 +30,10 @@ def configure_for_hdf5(nwbfile: NWBFile, configuration: BackendConfiguration | N
         are wrapped in settings already.
     """
     hidden = _hide_data(nwbfile)
-    configure_backend(nwbfile, configuration or get_default_backend_configuration(nwbfile, "hdf5"))
+    if configuration is None:
+        _wrap_in_defaults(nwbfile)
+    else:
+        configure_backend(nwbfile, configuration)
     for container, field, data in list(datasets_of(nwbfile)):
         values = hidden.get((container.object_id, field))
         if values is None:
@@ -67,6 +70,19 @@ def _hide_data(nwbfile: NWBFile) -> dict[DatasetKey, Any]:
         hidden[item.key] = item.data
         set_dataset(item.container, item.field, stand_in)
     return hidden
+
+
+def _wrap_in_defaults(nwbfile: NWBFile) -> None:
+    """Wrap the datasets of a file in NeuroConv's default settings.
+
+    NeuroConv's `configure_backend` builds the file twice more, to compare it with the file of the configuration.
+    """
+    configuration = get_default_backend_configuration(nwbfile, "hdf5")
+    settings = {(item.object_id, item.dataset_name): item for item in configuration.dataset_configurations.values()}
+    for item in list(datasets_of(nwbfile)):
+        default = settings.get(item.key)
+        if default is not None and not isinstance(item.data, TimeSeries):  # times of another series are a link to it
+            set_dataset(item.container, item.field, H5DataIO(data=item.data, **default.get_data_io_kwargs()))
 
 
 def _preferred(settings: dict[str, Any], container: Any, values: Any) -> dict[str, Any]:
