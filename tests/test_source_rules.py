@@ -91,12 +91,6 @@ UNREVISED: frozenset[str] = frozenset(
         "src/caiman_interface/specification/workers.py",
         "src/caiman_interface/verification/inventory.py",
         "src/caiman_interface/verification/other_objects.py",
-        "src/caiman_interface/writer/datasets.py",
-        "src/caiman_interface/writer/deferral.py",
-        "src/caiman_interface/writer/encoding.py",
-        "src/caiman_interface/writer/file.py",
-        "src/caiman_interface/writer/partial_files.py",
-        "src/caiman_interface/writer/stand_ins.py",
     }
 )
 

@@ -47,7 +47,7 @@ def datasets_of(nwbfile: NWBFile) -> Iterator[DatasetInMemory]:
 
 @contextmanager
 def data_restored(nwbfile: NWBFile) -> Iterator[None]:
-    """Give every object of a file its own data back at the end, also after an error."""
+    """Put the data of every object of a file back at the end, also after an error."""
     before = list(datasets_of(nwbfile))
     try:
         yield

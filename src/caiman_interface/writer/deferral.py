@@ -122,7 +122,7 @@ def allocated(deferred: list[Deferred], nwbfile: NWBFile, io: NWBHDF5IO) -> list
         if path is None:
             message = (
                 f"hdmf did not write {item.field!r} of {type(item.container).__name__} {item.container.name!r} as a "
-                "dataset of its own. Write this file with NeuroConv's configure_and_write_nwbfile."
+                "separate dataset. Write this file with NeuroConv's configure_and_write_nwbfile."
             )
             raise RuntimeError(message)
         dataset = file[path]

@@ -96,7 +96,7 @@ def _is_plain(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "biufc" and dtype.subdtype is None
 
 
-# Memory that is allocated anew for every chunk is requested from the system each time, which stalls the other threads.
+# Memory that is allocated for every chunk is requested from the system each time, which stalls the other threads.
 _thread_memory = threading.local()
 
 

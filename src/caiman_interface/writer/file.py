@@ -34,7 +34,7 @@ def write_nwbfile(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Write an in-memory NWB file, whichever interfaces made its content.
+    """Write an in-memory NWB file, which may contain data of any interface.
 
     Large datasets that are stored with gzip or uncompressed are read and compressed by several threads, with memory
     that does not grow with the data. All else is written by pynwb, and so is the whole file if `backend` is Zarr or

@@ -146,7 +146,7 @@ def _remove_if_abandoned(path: Path) -> None:
 
 
 def _restore(path: Path, target: Path) -> None:
-    """Give a store its name back if the process that was about to replace it was killed at that moment."""
+    """Rename a store back if the process that was about to replace it was killed at that moment."""
     if time.time() - path.stat().st_ctime < _LONGEST_MOMENT:
         return
     if target.exists():
@@ -248,7 +248,7 @@ def _move_to_free_name(path: Path, target: Path) -> None:
 
 
 def _link(path: Path, target: Path) -> None:
-    """Give a file a second name, or rename it on file systems where a file has only one."""
+    """Link a file to a second name, or rename it on file systems where a file has only one."""
     try:
         os.link(path, target)
     except FileExistsError:

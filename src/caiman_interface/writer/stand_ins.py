@@ -18,7 +18,7 @@ class ArrayStandIn(AbstractDataChunkIterator):  # type: ignore[misc]  # hdmf is 
     Parameters
     ----------
     array : numpy.ndarray
-        What it stands in for.
+        The array to replace.
     """
 
     def __init__(self, array: NDArray[Any]) -> None:
@@ -59,7 +59,7 @@ class IteratorStandIn(GenericDataChunkIterator):  # type: ignore[misc]  # hdmf i
     Parameters
     ----------
     iterator : GenericDataChunkIterator
-        What it stands in for.
+        The array to replace.
     """
 
     def __init__(self, iterator: GenericDataChunkIterator) -> None:
