@@ -1,8 +1,8 @@
 """Links and external storage of a CaImAn file that lead out of its directory.
 
 An HDF5 file can name any other file that the user may read as the place of its data. Such files are read only if the
-user allows it, so that a received file cannot publish the content of others. The files of its own directory that it
-names can name others in turn.
+user allows it, so that a received file cannot publish the content of others. Files in the same directory that it names
+can name others in turn.
 """
 
 from __future__ import annotations
