@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,28 +77,3 @@ def test_the_command_reports_what_to_do_and_its_status_says_whether_an_upload_wo
     passed = runner.invoke(program, ["check", str(converted("sim2p_full"))])
     assert passed.exit_code == 0
     assert "none prevents an upload to DANDI" in passed.stdout
-
-
-def test_an_organized_dandiset_has_nothing_that_prevents_an_upload(
-    converted: Callable[..., Path], tmp_path: Path
-) -> None:
-    source = tmp_path / "converted"
-    source.mkdir()
-    shutil.copyfile(converted("sim2p_full"), source / "session.nwb")
-    dandiset = tmp_path / "000000"
-    dandiset.mkdir()
-    (dandiset / "dandiset.yaml").write_text("identifier: DANDI:000000\nname: Example\n")
-    organize = [
-        str(Path(sys.executable).with_name("dandi")),
-        "organize",
-        "-d",
-        str(dandiset),
-        "-f",
-        "copy",
-        str(source),
-    ]
-    result = subprocess.run(organize, capture_output=True, text=True, check=False, timeout=120)
-    assert result.returncode == 0, result.stderr
-    (organized,) = dandiset.rglob("*.nwb")
-    assert str(organized.relative_to(dandiset)) == "sub-mouse1/sub-mouse1_ophys.nwb"
-    assert {finding.severity for finding in check_nwb_files([organized])} <= {"suggestion"}

@@ -60,7 +60,12 @@ def _remote(address: str) -> h5py.File:
     except ImportError as error:
         message = f"Reading {address} requires the package remfile: pip install remfile."
         raise ImportError(message) from error
-    return h5py.File(remfile.File(address), "r")
+    try:
+        file = remfile.File(address)
+    except Exception as error:  # remfile has no narrower class
+        message = f"{address} cannot be read: {error}."
+        raise OSError(message) from error
+    return h5py.File(file, "r")
 
 
 def is_nwb_file(path: Path) -> bool:
