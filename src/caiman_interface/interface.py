@@ -62,7 +62,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
     CaimanFileError
         If the file was not written by CaImAn.
     TimestampsError
-        If there is no usable time for each frame at `timestamps_path`.
+        If `timestamps_path` does not contain a usable time for each frame.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
 
     @property
     def sampling_frequency(self) -> float | None:
-        """Frames per second: of the timestamps, as given, or of the file; None where there is neither."""
+        """Frames per second, from the timestamps, the argument or the file; None if none of them has a rate."""
         return sampling_frequency_of(self.segmentation_extractor)
 
     def get_original_timestamps(self) -> NDArray[np.float64]:
@@ -145,7 +145,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         Parameters
         ----------
         has_times : bool, default: True
-            Whether times that were set count.
+            Whether times that were set are sufficient.
 
         Raises
         ------
@@ -237,7 +237,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         Parameters
         ----------
         nwbfile : pynwb.NWBFile
-            The file, in memory or open for appending.
+            The file, in memory or opened for appending.
         metadata : dict, optional
             Metadata in either of NeuroConv's formats; by default what the file specifies.
         **conversion_options
@@ -248,7 +248,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         pydantic.ValidationError
             If an option or an entry of the metadata is wrong.
         ValueError
-            If the NWB file already has an object of a name that is to be written, or a frame has no time.
+            If the NWB file already has an object with a name that would be written, or if a frame has no time.
         """
         options = CaimanConversionOptions.model_validate(conversion_options)
         self.check_sampling()

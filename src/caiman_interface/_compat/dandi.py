@@ -1,4 +1,4 @@
-"""The names of NWB files by the package `dandi`, as NeuroConv uses it."""
+"""Names of NWB files from the package `dandi`, as in NeuroConv."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def is_dandi_installed() -> bool:
 
 
 def names_for_dandi(identities: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the names that NeuroConv gives to the NWB files of sessions without one, less the ending.
+    """Return the names that NeuroConv gives to NWB files of sessions without a name, without the suffix.
 
     Parameters
     ----------
     identities : sequence of mapping
         ``subject_id``, ``session_id`` and ``session_start_time`` of each session. All are named together, because the
-        names also have to tell them apart. The name is empty where the metadata do not suffice.
+        names also have to be distinct. The name is empty if the metadata are not sufficient.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def names_for_dandi(identities: Sequence[Mapping[str, Any]]) -> list[str]:
     records = [{**identity, "path": f"{number}.nwb"} for number, identity in enumerate(identities)]
     try:
         named = create_unique_filenames_from_metadata(metadata=records)
-    except Exception as error:  # dandi reads the files where nothing else tells them apart
+    except Exception as error:  # dandi reads the files, which do not exist yet, if the metadata are the same
         message = "subject_id, session_id and session_start_time do not tell the sessions apart"
         raise ValueError(message) from error
     return [str(record["dandi_filename"]).removesuffix(".nwb") for record in named]

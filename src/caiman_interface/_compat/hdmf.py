@@ -20,17 +20,17 @@ def read_block(iterator: Any, selection: tuple[slice, ...]) -> NDArray[Any]:
 
 
 def set_dataset(container: Any, field: str, values: Any) -> None:
-    """Put other data into an object of an NWB file; the public setters refuse to do so twice."""
+    """Replace the data of an object of an NWB file; the public setters refuse to set data again."""
     if not isinstance(container, Data):
         container.fields[field] = values
         return
     container.transform(lambda _: values)
-    if container.data is not values:  # before pynwb 4, NWBData kept its data in an attribute of its own
+    if container.data is not values:  # before pynwb 4, NWBData kept its data in a separate attribute
         container._NWBData__data = values  # noqa: SLF001
 
 
 def change_source(container: Any, old: str, new: str | None) -> None:
-    """Have the objects of an NWB file that were written to `old` say that they were written to `new`, or nowhere."""
+    """Change the source of all objects of an NWB file that were written to `old`; None means not written."""
     for child in (container, *container.all_children()):
         if child.container_source == old:
             child._AbstractContainer__container_source = new  # noqa: SLF001
@@ -38,7 +38,7 @@ def change_source(container: Any, old: str, new: str | None) -> None:
 
 @contextmanager
 def name_of_new_file_accepted() -> Iterator[None]:
-    """Suppress pynwb's warning that the name of a new file does not end in ".nwb": a temporary name does not."""
+    """Suppress pynwb's warning that the name of a new file does not end in ".nwb", as that of a temporary file."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The file path provided: ", UserWarning)
         yield

@@ -19,14 +19,14 @@ _CONFIGURATION_MODULE = "neuroconv.tools.nwb_helpers._dataset_configuration"
 
 
 class WriteStep(ABC):
-    """The step of `run_conversion` that makes the NWB file in memory and writes it, the same in all versions.
+    """The step of `run_conversion` that creates the NWB file in memory and writes it, for all supported versions.
 
     For a subclass that also inherits from NeuroConv's `BaseDataInterface` or `NWBConverter`.
     """
 
     @abstractmethod
     def write(self, nwbfile: Any, path: str | Path, *, overwrite: bool, **backend: Any) -> None:
-        """Write a file; `overwrite` is whether there was one, `backend` are `backend` and `backend_configuration`."""
+        """Write a file, replacing an existing one if `overwrite`; `backend`: `backend` and `backend_configuration`."""
 
     def _write_nwbfile(
         self,
@@ -38,15 +38,15 @@ class WriteStep(ABC):
         conversion_options: Any,
     ) -> None:
         """Override NeuroConv's step."""
-        host: Any = self
+        interface: Any = self
         overwrite = Path(nwbfile_path).exists()  # run_conversion has checked that it may be replaced
         # An interface takes options as keywords, a converter as one mapping by interface.
-        takes_options_as_one = isinstance(host, NWBConverter)
+        takes_options_as_one = isinstance(interface, NWBConverter)
         options = {"conversion_options": conversion_options} if takes_options_as_one else conversion_options
         if nwbfile is None:
-            nwbfile = host.create_nwbfile(metadata=metadata, **options)
+            nwbfile = interface.create_nwbfile(metadata=metadata, **options)
         else:
-            host.add_to_nwbfile(nwbfile=nwbfile, metadata=metadata, **options)
+            interface.add_to_nwbfile(nwbfile=nwbfile, metadata=metadata, **options)
         self.write(
             nwbfile, nwbfile_path, overwrite=overwrite, backend=backend, backend_configuration=backend_configuration
         )
@@ -63,7 +63,7 @@ def is_searching_for_containers() -> bool:
 
 
 def slices_its_data(iterator: Any) -> bool:
-    """Whether an iterator reads a block by slicing its public attribute `data`, and does nothing else."""
+    """Return whether an iterator reads a block just by slicing its public attribute `data`."""
     return (
         isinstance(iterator, SliceableDataChunkIterator)
         and type(iterator)._get_data is SliceableDataChunkIterator._get_data  # noqa: SLF001
@@ -71,9 +71,9 @@ def slices_its_data(iterator: Any) -> bool:
 
 
 def add_device(nwbfile: NWBFile, metadata: Mapping[str, Any], device_key: str) -> Any:
-    """Return the device of that key in ``metadata["Devices"]``, added to the file if none of its name is there.
+    """Return the device with that key in ``metadata["Devices"]``; it is added if the file has none of its name.
 
-    NeuroConv 0.10 has a function for it, which knows types of extensions too; 0.9.3 has none.
+    NeuroConv 0.10 has a function for this, which also supports types of extensions; 0.9.3 does not.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _named_entry(metadata: Mapping[str, Any], block: str, key: str) -> dict[str,
 
 
 def _add_plain_device(nwbfile: NWBFile, device: Mapping[str, Any], model: Mapping[str, Any] | None) -> Device:
-    """Add a device as NeuroConv 0.10 does, but for types of extensions."""
+    """Add a device as NeuroConv 0.10 does, except for types of extensions."""
     for entry, plain in ((device, "Device"), (model or {}, "DeviceModel")):
         if entry.get("type", plain) != plain:
             message = f"The type '{entry['type']}' of '{entry['name']}' needs NeuroConv 0.10 or later."
@@ -119,14 +119,14 @@ def _add_plain_device(nwbfile: NWBFile, device: Mapping[str, Any], model: Mappin
 
 
 def uses_dict_metadata() -> bool:
-    """Tell whether the host's ``get_metadata`` gives dictionary-based metadata (NeuroConv 0.10) or lists (0.9)."""
+    """Return whether NeuroConv's ``get_metadata`` returns dictionary-based metadata (0.10) rather than lists (0.9)."""
     return "use_new_metadata_format" in inspect.signature(NWBConverter.get_metadata).parameters
 
 
 def uses_first_listed_table() -> bool:
-    """Tell whether the host's own segmentation interfaces take the first table of ROIs in lists for theirs.
+    """Return whether NeuroConv's own segmentation interfaces use the first table of ROIs in list-based metadata.
 
-    NeuroConv 0.10 does; 0.9 looks for the table of its default name.
+    0.10 does; 0.9 looks for the table with its default name.
     """
     return uses_dict_metadata()
 
@@ -136,7 +136,7 @@ def resolve_conversion_options(
 ) -> dict[str, dict[str, Any]]:
     """Merge the conversion options of a specification for each interface, as the installed NeuroConv does.
 
-    Where both state an option, the session wins from NeuroConv 0.10 on, and the whole specification before.
+    Where both set an option, the session has precedence from NeuroConv 0.10 on, and the whole specification before.
     """
     from neuroconv.tools.yaml_conversion_specification import _yaml_conversion_specification as runner
 
@@ -153,7 +153,7 @@ def resolve_conversion_options(
 def specification_schemas() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return NeuroConv's JSON schema of specifications, and that of metadata, to which the first refers.
 
-    NeuroConv hands them out through no function.
+    NeuroConv has no function that returns them.
     """
     import neuroconv
 

@@ -35,9 +35,9 @@ class Acceptance:
     verdict : {"evaluated", "selected", "not evaluated"}
         "evaluated": the file contains the index lists. "selected": ``select_components`` kept the accepted
         components and removed the others, so that all that remain were accepted, and none of the discarded ones.
-        "not evaluated": CaImAn judged none.
+        "not evaluated": CaImAn did not evaluate the components.
     accepted, rejected : array of int
-        Positions of the components, increasing. Without evaluation all count as accepted.
+        Indices of the components, increasing. Without an evaluation, all count as accepted.
     """
 
     verdict: Verdict
@@ -46,7 +46,7 @@ class Acceptance:
 
     @property
     def is_evaluated(self) -> bool:
-        """Whether CaImAn judged the components (also where only the accepted ones were kept)."""
+        """Whether CaImAn evaluated the components (also where only the accepted ones were kept)."""
         return self.verdict != "not evaluated"
 
     def mask(self, count: int) -> NDArray[np.bool_]:
@@ -57,7 +57,7 @@ class Acceptance:
 
 
 class _StaleListError(UnusableFieldError):
-    """A list numbers other components than those in the file."""
+    """A list refers to other components than those in the file."""
 
 
 def read_acceptance(estimates: Fields, count: int, *, were_selected: bool) -> Acceptance:
@@ -74,8 +74,8 @@ def read_acceptance(estimates: Fields, count: int, *, were_selected: bool) -> Ac
 
     Notes
     -----
-    A list that cannot be read is left out, and the other one decides: CaImAn always makes the two complementary. Lists
-    that number the components of before an edit (such as ``merge_components``) are both left out.
+    If one list cannot be read, the other one decides: CaImAn always makes the two complementary. Both are left out if
+    they have indices from before an edit (such as ``merge_components``).
     """
     everything = np.arange(count)
     not_evaluated = Acceptance("not evaluated", everything, everything[:0])
@@ -94,7 +94,7 @@ def read_acceptance(estimates: Fields, count: int, *, were_selected: bool) -> Ac
         good = np.setdiff1d(everything, bad if bad is not None else everything)
     elif bad is None:
         bad = np.setdiff1d(everything, good)
-    elif count and not len(good) and not len(bad):  # two empty lists judge nothing
+    elif count and not len(good) and not len(bad):  # two empty lists
         return not_evaluated
     return Acceptance("evaluated", good, bad if bad is not None else everything[:0])
 
@@ -109,7 +109,7 @@ def read_hand_picked(estimates: Fields, count: int, *, stale: str | None) -> dic
     count : int
         Number of components.
     stale : str or None
-        Why the lists number other components than those in the file; None where they do not.
+        Why the lists refer to other components than those in the file; None if they do not.
     """
     picked: dict[str, NDArray[np.bool_]] = {}
     for name, stored in HAND_PICKED.items():
@@ -124,7 +124,7 @@ def read_hand_picked(estimates: Fields, count: int, *, stale: str | None) -> dic
 
 
 def contradictions(acceptance: Acceptance, hand_picked: dict[str, NDArray[np.bool_]]) -> NDArray[np.intp]:
-    """Return the components that the evaluation and the lists of the viewer judge differently."""
+    """Return the components on which the evaluation and the lists of the viewer disagree."""
     if acceptance.verdict != "evaluated":
         return np.zeros(0, dtype=np.intp)
     accepted = np.flatnonzero(hand_picked.get("manually_accepted", ()))
@@ -134,7 +134,7 @@ def contradictions(acceptance: Acceptance, hand_picked: dict[str, NDArray[np.boo
 
 @dataclass(frozen=True)
 class _StoredList:
-    """A list of components: their positions, or why they are of other components than those in the file."""
+    """A list of components: their indices, or why it refers to other components than those in the file."""
 
     positions: NDArray[np.intp] | None = None
     stale: str | None = None
@@ -153,7 +153,7 @@ def _read_list(estimates: Fields, name: str, count: int) -> _StoredList:
 
 
 def _problem(estimates: Fields, accepted: _StoredList, rejected: _StoredList, count: int) -> str | None:
-    """Return why the lists are not of the components in the file; None where they are."""
+    """Return why the lists do not refer to the components in the file; None if they do."""
     if accepted.stale or rejected.stale:
         return accepted.stale or rejected.stale
     is_complete = False
@@ -169,12 +169,12 @@ def _problem(estimates: Fields, accepted: _StoredList, rejected: _StoredList, co
 
 
 def _indices(estimates: Fields, node: Node, *, count: int) -> NDArray[np.intp]:
-    """Read the positions of components: whole numbers, or a bool per component.
+    """Read the indices of components: whole numbers, or a bool per component.
 
     Raises
     ------
     UnusableFieldError
-        If they are not positions, or of other components.
+        If they are not indices, or refer to other components.
     """
     if not isinstance(node, h5py.Dataset) or node.ndim != 1 or (node.size and not is_numeric(node)):
         message = f"is {describe(node)}, not a list of components"

@@ -31,7 +31,7 @@ _SHOWN_COMPONENTS = 10
 
 
 def missing_fields(estimates: Fields) -> tuple[str, ...]:
-    """Return the fields that the file lacks; an interrupted save leaves all those that come later out."""
+    """Return the fields that the file lacks: an interrupted save omits all fields that come later."""
     present = {*estimates.group.names(), *estimates.group.attribute_names()}
     return tuple(name for name in _FIELDS if name not in present)
 
@@ -49,16 +49,16 @@ def read_warnings(
     contradicting: NDArray[np.intp],
     footprints: Mapping[str, Footprints | None],
 ) -> Iterator[str]:
-    """Return what is suspicious, one sentence each.
+    """Yield what is suspicious, one sentence each.
 
     Parameters
     ----------
     missing : tuple of str
         The fields that the file lacks.
     frame : FrameShape
-        The shape of the frame, and where it is from.
+        The shape of the frame, and the fields that contain it.
     contradicting : array of int
-        The components that the evaluation and the user's lists judge differently.
+        The components on which the evaluation and the user's lists disagree.
     footprints : mapping of Footprints
         By the path of the field.
     """
@@ -68,7 +68,7 @@ def read_warnings(
             f"are missing ({', '.join(missing)}). CaImAn up to 1.10 stops at the first NaN."
         )
     if frame.inferred_from is not None:
-        yield f"The frame shape {frame.shape} is not stored in the file; it is that of {frame.inferred_from}."
+        yield f"The frame shape {frame.shape} is not stored in the file; it was inferred from {frame.inferred_from}."
     if len(contradicting):
         shown = ", ".join(map(str, contradicting[:_SHOWN_COMPONENTS]))
         more = ", …" if len(contradicting) > _SHOWN_COMPONENTS else ""

@@ -141,9 +141,10 @@ class Components:
 
     @cached_property
     def hand_picked(self) -> NamedItems[NDArray[np.bool_]]:
-        """Whether the user chose each component in CaImAn's viewer: ``manually_accepted``, ``manually_rejected``.
+        """The user's choices in CaImAn's viewer: ``manually_accepted``, ``manually_rejected``.
 
-        Absent where nobody did, and after edits that changed the numbers of the components.
+        Each has one bool per component. Empty if there are none, or after edits that changed the indices of the
+        components.
         """
         if self._is_discarded:
             return NamedItems({}, kind="manual lists")
@@ -154,7 +155,7 @@ class Components:
     def metrics(self) -> NamedItems[NDArray[Any]]:
         """The quality metrics that CaImAn computed: ``snr``, ``r_values``, ``cnn_preds``, ``eccentricity``.
 
-        Each has shape (components,). Values that cover other components, or may be in another order, are left out.
+        Each has shape (components,). Values that cover other components or may be in another order are left out.
         """
         found = {name: values for name in METRICS if (values := self._metric(name)) is not None}
         return NamedItems(found, kind="metrics")
@@ -171,13 +172,13 @@ class Components:
         return NamedItems(found, kind="fits")
 
     def read_all_fields(self) -> None:
-        """Read every field but the values of traces, so that all omissions are known."""
+        """Read every field except the values of traces, so that all omissions are known."""
         self._rows("R")  # equal to YrA, and used in its place only
         _ = self.traces, self.dff_deconvolution, self.metrics, self.fits, self.acceptance, self.hand_picked
 
     @property
     def order_is_unreliable(self) -> str | None:
-        """Why arrays that CaImAn's edits leave behind may be in another order; None where they are not."""
+        """Why arrays that CaImAn's edits do not update may be in another order; None if they are not."""
         return self._reason_for_order
 
     @property
@@ -205,9 +206,9 @@ class Components:
     def _were_selected(self) -> bool:
         """Return whether ``select_components`` explains the absence of the lists of an evaluation.
 
-        It clears them, and keeps the removed components unless told not to; then only their metrics show that there
-        was an evaluation. ``restore_discarded_components`` puts components back without their evaluation. A missing key
-        means that saving was interrupted.
+        It clears them. Unless it keeps the removed components (``save_discarded_components``), only the metrics show
+        that there was an evaluation. ``restore_discarded_components`` puts components back without their evaluation. A
+        missing key means that saving was interrupted.
         """
         if self._edits.removed:
             return True
@@ -304,7 +305,7 @@ def stored_footprints(estimates: FileGroup) -> StoredMatrix:
 def read_discarded(estimates: Fields, context: AnalysisContext) -> Components | None:
     """Return the components that ``select_components`` removed and kept in the file; None where there are none.
 
-    Also None where they are of frames that OnACID shrank (``ds_factor``): it enlarges only the others.
+    Also None if they cover frames that OnACID shrank (``ds_factor``): it enlarges only the other components.
     """
     fields = estimates.subgroup("discarded_components")
     if fields is None:

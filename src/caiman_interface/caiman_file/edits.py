@@ -27,7 +27,7 @@ _LEAST_AGREEMENT = 0.8
 
 @dataclass(frozen=True)
 class Edits:
-    """The edits that the file gives away.
+    """The edits that can be recognized in a file.
 
     Attributes
     ----------
@@ -45,13 +45,13 @@ class Edits:
 
     @classmethod
     def read(cls, estimates: Fields, count: int) -> Edits:
-        """Read the edits from the group of the components; records nothing."""
+        """Recognize the edits from the group of the components; no omission is recorded."""
         shapes = [shape for name in _COMPONENT_ARRAYS if (shape := estimates.shape(name)) is not None]
         removed, restored = _discarded(estimates)
         return cls(restored, removed, any(shape[0] != count for shape in shapes))
 
     def reason_for_lists(self, *, is_online: bool, is_selected: bool) -> str | None:
-        """Return why the lists of the viewer number other components; None where they do not."""
+        """Return why the lists of the viewer refer to other components; None if they do not."""
         if self.are_restored:
             return "is from before restore_discarded_components, which changed the order of the components"
         if is_selected or self.removed or (self.removed == 0 and not is_online):
@@ -61,9 +61,9 @@ class Edits:
         return None
 
     def reason_for_order(self, *, is_online: bool, is_selected: bool) -> str | None:
-        """Return why the arrays that edits leave behind may be in another order; None where they are not.
+        """Return why arrays that edits do not update may be in another order; None if they are not.
 
-        An array from before a selection that removed components has another length, and is recognized by that.
+        An array from before a selection that removed components is recognized by its length.
         """
         if self.are_restored:
             return "is in the order of before restore_discarded_components"
@@ -86,10 +86,7 @@ def _discarded(estimates: Fields) -> tuple[int | None, bool]:
 
 
 def have_same_order(first: Rows, second: Rows) -> bool:
-    """Return whether the rows of two traces belong to the same components, judged by their correlation.
-
-    A part of both is read.
-    """
+    """Return whether the rows of two traces belong to the same components, from the correlation of parts of them."""
     rows = np.unique(np.linspace(0, first.shape[0] - 1, min(first.shape[0], _COMPARED_ROWS)).astype(np.intp))
     frames = min(first.shape[1], second.shape[1], _COMPARED_FRAMES)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):

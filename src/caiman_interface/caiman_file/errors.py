@@ -10,7 +10,7 @@ class CaimanFileWarning(UserWarning):
 
 
 class CaimanFileError(ValueError):
-    """The file is not what CaImAn writes, or contradicts itself beyond repair.
+    """The file is not what CaImAn writes, or its fields contradict each other.
 
     Parameters
     ----------

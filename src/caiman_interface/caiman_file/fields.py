@@ -75,7 +75,7 @@ class Fields:
             return True
 
     def shape(self, name: str, *, allow_empty: bool = False) -> tuple[int, ...] | None:
-        """Return the shape of an array that has values; None for anything else. Records nothing."""
+        """Return the shape of an array that has values, None for anything else; no omission is recorded."""
         try:
             node = self.group.find(name, ndim=1)
         except (UnusableFieldError, CaimanFileError):

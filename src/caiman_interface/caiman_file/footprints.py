@@ -92,7 +92,7 @@ class Footprints:
     def matrix(self) -> csc_array[Any]:
         """The footprints as a (pixels, components) matrix: row indices in the order of the file, no explicit zeros.
 
-        Weights that are NaN or infinite in the file are so here.
+        NaN and infinite weights of the file are kept.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class Footprints:
         if self._whole is None:
             return self._read()
         whole = self._whole.matrix
-        # A selection of everything shares the arrays: they are most of the memory that a conversion takes.
+        # A selection of everything shares the arrays, which take most of the memory of a conversion.
         is_everything = np.array_equal(self._columns, np.arange(whole.shape[1]))
         return whole if is_everything else whole[:, self._columns]
 

@@ -51,12 +51,12 @@ class FrameShape:
 
 
 def find_frame_shape(root: Fields, pixels: int) -> FrameShape:
-    """Find the shape of a frame with so many pixels.
+    """Find the shape of the frame, which must have `pixels` pixels.
 
     Raises
     ------
     CaimanFileError
-        If nothing in the file gives such a shape.
+        If no field contains or implies such a shape.
     """
     stored = {
         place: shape for place in FRAME_SHAPE_PLACES if (shape := root.read(place, partial(_shape, root), ndim=1))
@@ -87,14 +87,14 @@ def find_frame_shape(root: Fields, pixels: int) -> FrameShape:
 
 
 def count_frames(estimates: Fields, count: int) -> int | None:
-    """Return the number of frames that most of the traces have, or None where there is no trace.
+    """Return the most frequent number of frames among the traces; None if there is no trace.
 
     Parameters
     ----------
     estimates : Fields
         The group of the components.
     count : int
-        Number of components: arrays of other components are not considered.
+        Number of components; arrays with another number of components are ignored.
     """
     lengths = [length for name in _FRAME_ARRAYS if (length := _frames_of(estimates, name, count)) is not None]
     if not lengths:

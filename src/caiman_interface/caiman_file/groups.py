@@ -13,7 +13,7 @@ from .encoding import Node, check_is_stored, is_absent, read_value, usable_dtype
 from .errors import CaimanFileError
 from .omissions import UnusableFieldError
 
-# What h5py and numpy raise where a file is damaged.
+# What h5py and numpy raise for a damaged file.
 DAMAGE = (KeyError, MemoryError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
 
 
@@ -29,7 +29,7 @@ class FileGroup:
 
     Notes
     -----
-    Where the file is damaged, looking into the group raises `CaimanFileError`; where it was closed, ValueError.
+    Access to the group raises `CaimanFileError` if the file is damaged, and ValueError if it was closed.
     """
 
     def __init__(self, group: h5py.Group, file_path: Path) -> None:
@@ -126,7 +126,7 @@ class FileGroup:
 
 @contextmanager
 def reading(node: Any, file_path: Path, place: str) -> Iterator[None]:
-    """Convert what h5py raises where a file is damaged or closed.
+    """Convert what h5py raises for a damaged or closed file.
 
     Raises
     ------

@@ -1,8 +1,7 @@
 """Links and external storage of a CaImAn file that lead out of its directory.
 
-An HDF5 file can name any other file that the user may read as the place of its data. Such files are read only if the
-user allows it, so that a received file cannot publish the content of others. Files in the same directory that it names
-can name others in turn.
+An HDF5 file can refer to data in any other file that the user may read. Such files are read only if the user allows
+it, so that a received file cannot publish the content of others. Linked files in the same directory are checked too.
 """
 
 from __future__ import annotations

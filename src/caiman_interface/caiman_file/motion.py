@@ -1,4 +1,4 @@
-"""What CaImAn stores per frame or per moment besides traces: motion correction, and when components were added."""
+"""The shifts of motion correction, and the frames at which OnACID added components."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def read_frame_added(root: Fields, count: int, *, stale: str | None) -> NDArray[
     count : int
         Number of components.
     stale : str or None
-        Why the values may be of other components; None where they are not.
+        Why the values may belong to other components; None if they do not.
     """
 
     def convert(node: Node) -> NDArray[np.int64] | None:

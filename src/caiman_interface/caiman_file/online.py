@@ -1,4 +1,4 @@
-"""What online analysis (OnACID) leaves in the file besides results: its initial values, and the frames it shrank."""
+"""The state of an online analysis (OnACID): initial values that are not results, and frames that it shrank."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .parameters import CaimanParameters
 # What only online analysis saves.
 _ONLINE_MEMBERS = ("ind_new_all", "time_neuron_added", "t_online")
 
-# The ways of initialisation that fit nothing: OnACID fills S, c1 and lam with zeros.
+# Initialisation methods without a fit: OnACID fills S, c1 and lam with zeros.
 _INITIALISED_WITH_ZEROS = {"bare", "seeded"}
 
 
@@ -34,7 +34,7 @@ class OnlineAnalysis:
     shrunk_shape : tuple of int or None
         The shape of the frames that it worked on, where it shrank them (``ds_factor``).
     shrink_factor : float
-        By how much it shrank them; 1 where it did not.
+        Factor by which it shrank them; 1 if it did not.
     """
 
     is_finished: bool
@@ -64,7 +64,7 @@ class OnlineAnalysis:
         return (*(length * self.shrink_factor for length in size[:2]), *size[2:])
 
     def reason_against_deconvolved(self) -> str | None:
-        """Return why ``S`` is not a deconvolved trace; None where it is."""
+        """Return why ``S`` is not a deconvolved trace; None if it is."""
         if not self.deconvolves:
             return "is filled with zeros: OnACID does not deconvolve with p = 0"
         if not self.is_finished and self.starts_from_zeros:
@@ -72,7 +72,7 @@ class OnlineAnalysis:
         return None
 
     def reason_against_fit(self, name: str, values: NDArray[Any]) -> str | None:
-        """Return why the numbers of a fit are not fitted; None where they are.
+        """Return why values are not the result of a fit; None if they are.
 
         Parameters
         ----------
@@ -90,6 +90,6 @@ class OnlineAnalysis:
 
 
 def _shrink_factor(value: Any) -> float:
-    """Return ``ds_factor`` where it is a number above 1, and 1 otherwise, as OnACID takes it."""
+    """Return ``ds_factor`` if it is a number above 1, and 1 otherwise, as OnACID does."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number and np.isfinite(value) and value > 1 else 1.0

@@ -78,7 +78,7 @@ def open_hdf5(path: Path) -> h5py.File:
 
 
 def _open_without_lock(path: Path, error: OSError) -> h5py.File:
-    """Open a file on a file system that has no locks; any other error is reported."""
+    """Open a file on a file system without locks; raise any other error."""
     if "unable to lock" not in str(error) or _is_in_use(error):
         raise _refusal(path, error) from error
     try:

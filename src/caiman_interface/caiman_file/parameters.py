@@ -75,7 +75,7 @@ class CaimanParameters(BaseModel):
     ----------
     groups : dict of ParameterGroup
         By the name of the group; ``data``, ``init`` and ``quality`` always exist. A parameter that this package uses
-        but whose value is not possible (a negative rate) is None here.
+        and whose value is invalid (such as a negative rate) is None here.
     stored : dict of dict
         Every parameter in the file, group → name → value, with the type that it has there.
     """
@@ -116,8 +116,7 @@ class CaimanParameters(BaseModel):
     def read(cls, params: Fields | None) -> CaimanParameters:
         """Read the group ``params``; a missing one gives no parameters.
 
-        A parameter that cannot be read, or that this package uses and whose value is not possible, is recorded as left
-        out.
+        A parameter that cannot be read, or that this package uses and whose value is invalid, is recorded as left out.
         """
         stored: dict[str, dict[str, Any]] = {}
         groups: dict[str, ParameterGroup] = {name: model() for name, model in cls.typed_groups.items()}
@@ -138,7 +137,7 @@ def _stored(group: Fields) -> dict[str, Any]:
 
 
 def _typed(model: type[ParameterGroup], values: dict[str, Any], group: Fields) -> ParameterGroup:
-    """Validate the parameters that this package uses; one that is not possible is left out."""
+    """Validate the parameters that this package uses; invalid ones are left out."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -149,7 +148,7 @@ def _typed(model: type[ParameterGroup], values: dict[str, Any], group: Fields) -
 
 
 def shown_value(value: Any) -> str:
-    """Return a value for a message: short, whatever its type."""
+    """Return a value as a short text for a message."""
     if isinstance(value, np.ndarray) and value.size > 6:  # noqa: PLR2004 (as many as fit into a message)
         return f"an array of shape {value.shape}"
     text = str(value.tolist() if isinstance(value, np.ndarray) else value)

@@ -42,7 +42,7 @@ class ResultFile:
         return cls(file_path)
 
     def close(self) -> None:
-        """Close the file; what was not read by then cannot be read any more."""
+        """Close the file; values that were not read yet cannot be read any more."""
         if self._file_bytes is not None:
             self._file_bytes.close()
         self._file.close()

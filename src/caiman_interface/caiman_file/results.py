@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 class CaimanResults(ResultFile):
     """A result file that CaImAn wrote with ``cnmf.save`` or ``OnACID.save``.
 
-    Each field of the file is read independently of the others, when it is first used. A field that cannot be used is
-    left out and listed in `omissions`. Opening reads neither traces nor images, and of footprints only the numbers of
-    their pixels, to check them.
+    Each field of the file is read when it is first used, independently of the others. A field that cannot be used is
+    left out and listed in `omissions`. Opening reads neither traces nor images, and only the pixel indices of
+    footprints, to check them.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class CaimanResults(ResultFile):
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What is suspicious about the values that are used; each a sentence. No trace is read for them."""
+        """What is suspicious about the values that are used, one sentence each; no trace is read."""
         footprints = {"estimates/A": self.components.footprints, "estimates/b": self.background_footprints}
         if self.discarded is not None:
             footprints["estimates/discarded_components/A"] = self.discarded.footprints
@@ -160,7 +160,7 @@ class CaimanResults(ResultFile):
 
     @cached_property
     def missing_fields(self) -> tuple[str, ...]:
-        """The fields of ``estimates`` that every complete file has and this one lacks: saving was interrupted."""
+        """The fields of ``estimates`` that this file lacks because saving was interrupted."""
         return missing_fields(self._estimates)
 
     def summary(self) -> FileSummary:
@@ -179,7 +179,7 @@ class CaimanResults(ResultFile):
     def discarded(self) -> Components | None:
         """The components that ``select_components`` removed and kept in the file; None where there are none.
 
-        Also None where they are of frames that OnACID shrank (``ds_factor``): it enlarges only the others.
+        Also None if they cover frames that OnACID shrank (``ds_factor``): it enlarges only the other components.
         """
         return read_discarded(self._estimates, self._context)
 
@@ -215,12 +215,12 @@ class CaimanResults(ResultFile):
 
     @property
     def has_ring_model(self) -> bool:
-        """Whether the file has a usable ring model, which is not read."""
+        """Whether the file has a usable ring model; it is not read."""
         return self._stored_ring_model is not None
 
     @property
     def ring_model_frame_shape(self) -> tuple[int, ...] | None:
-        """The shape of the downsampled frame of the ring model; None where there is none or it is not clear."""
+        """The shape of the downsampled frame of the ring model; None if there is none or it is ambiguous."""
         stored = self._stored_ring_model
         return None if stored is None else ring_model_frame(self.frame_shape, self.parameters.init, stored.shape[0])
 
@@ -228,7 +228,7 @@ class CaimanResults(ResultFile):
     def shifts(self) -> NDArray[np.float64] | None:
         """Rigid shifts of motion correction, (frames, 2 or 3) in pixels of the frame; None where absent.
 
-        Of several passes of OnACID over the movie, the last one.
+        After several passes of OnACID over the movie, those of the last pass.
         """
         return read_shifts(self._estimates, self._context)
 

@@ -1,8 +1,8 @@
-"""Rows of traces: (components, frames) matrices of which blocks are read when needed.
+"""Rows of traces: (components, frames) matrices, read in blocks when needed.
 
-CaImAn stores a trace contiguous and uncompressed, so a block can be read straight from its place in the file: without
-h5py's global lock (threads read in parallel) and without a copy. Where the dataset is stored in another way or in
-another file, h5py reads it.
+CaImAn stores a trace contiguous and uncompressed, so a block can be read from its offset in the file, without h5py's
+global lock (threads read in parallel) and without a copy. h5py reads datasets that are stored in another way or in
+another file.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from .omissions import UnusableFieldError
 
 # A gap shorter than a page of the operating system costs more to skip than to read.
 PAGE_BYTES = 4096
-# How much is read at a time of rows of which only a part is wanted: it fits into the processor's cache.
+# Bytes read at a time where only a part of each row is wanted: fits into the processor's cache.
 _SCRATCH_BYTES = 2**20
 
 
 class FileBytes:
-    """The bytes of one open HDF5 file, read at any place by any thread.
+    """The bytes of one open HDF5 file, which threads can read in parallel.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class FileBytes:
     Raises
     ------
     OSError
-        If the path leads to another file by now.
+        If the path now leads to another file.
 
     Notes
     -----
@@ -69,7 +69,7 @@ class FileBytes:
         return cls(file_path, file)
 
     def contains(self, dataset: h5py.Dataset) -> bool:
-        """Return whether a dataset is stored in this file, and not in a file that an external link leads to."""
+        """Return whether a dataset is stored in this file, rather than in the target of an external link."""
         try:
             return bool(h5py.h5o.get_info(dataset.id).fileno == self._file_number)
         except RuntimeError:  # the header of the dataset is damaged
@@ -112,11 +112,11 @@ class Rows(Protocol):
     dtype: np.dtype[Any]
 
     def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
-        """Read frames `start` to `stop` of the components `rows` (rising): shape (len(rows), stop - start)."""
+        """Read frames `start` to `stop` of the components `rows` (increasing): shape (len(rows), stop - start)."""
 
 
 class DatasetRows:
-    """The rows of a dataset, straight from the bytes of the file where it is stored plainly.
+    """The rows of a dataset, read from the bytes of the file if they are stored uncompressed in row order.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ class DatasetRows:
         self.dtype: np.dtype[Any] = usable_dtype(dataset.dtype)
 
     def read(self, rows: NDArray[np.intp], start: int, stop: int) -> NDArray[Any]:
-        """Read frames `start` to `stop` of the components `rows` (rising)."""
+        """Read frames `start` to `stop` of the components `rows` (increasing)."""
         block = np.empty((len(rows), stop - start), dtype=self.dtype)
         if block.size == 0:
             return block
@@ -153,7 +153,7 @@ class DatasetRows:
 
 @dataclass(frozen=True)
 class _PlainRows:
-    """Rows that are stored one after the other, from `offset` on, as they would be in memory."""
+    """Rows that are stored contiguously from `offset` on, in the layout of an array in memory."""
 
     file_bytes: FileBytes
     offset: int
@@ -161,7 +161,7 @@ class _PlainRows:
     dtype: np.dtype[Any]
 
     def read_into(self, block: NDArray[Any], rows: NDArray[np.intp], start: int) -> None:
-        """Fill a block with the values of `rows` (rising) from column `start` on."""
+        """Fill a block with the values of `rows` (increasing) from column `start` on."""
         left_out = (self.length - block.shape[1]) * self.dtype.itemsize
         if len(rows) > 1 and 0 < left_out <= PAGE_BYTES:
             self._read_whole_rows_for(block, rows, start)
@@ -174,7 +174,7 @@ class _PlainRows:
             self.file_bytes.read_into(target[first * row_bytes : last * row_bytes], place)
 
     def _read_whole_rows_for(self, block: NDArray[Any], rows: NDArray[np.intp], start: int) -> None:
-        """Read more than is asked for, in fewer steps, and copy what is asked for."""
+        """Read whole rows in few steps, and copy the part that is wanted."""
         step = max(1, _SCRATCH_BYTES // (self.length * self.dtype.itemsize))
         scratch = np.empty((min(step, len(rows)), self.length), dtype=self.dtype)
         for first in range(0, len(rows), step):
@@ -196,7 +196,7 @@ class SumRows:
         """Read the same block of both and add them."""
         total: NDArray[Any] = self._first.read(rows, start, stop)
         other = self._second.read(rows, start, stop)
-        with np.errstate(invalid="ignore", over="ignore"):  # of infinite values the sum is what it is
+        with np.errstate(invalid="ignore", over="ignore"):  # infinite values are added as they are
             if total.dtype == self.dtype:
                 total += other
                 return total
@@ -204,7 +204,7 @@ class SumRows:
 
 
 class LastColumns:
-    """The last columns of a matrix of rows: of several passes over a movie, the last one."""
+    """The last columns of a matrix of rows: the last of several passes over a movie."""
 
     def __init__(self, rows: Rows, count: int) -> None:
         self._rows = rows
@@ -227,12 +227,12 @@ def of_frames(rows: Rows, num_frames: int | None, *, allow_passes: bool) -> Rows
     num_frames : int or None
         Number of frames of the file.
     allow_passes : bool
-        Whether a trace of several passes over the movie (``epochs``) is cut to the last one.
+        Whether only the last of several passes over the movie (``epochs``) is kept.
 
     Raises
     ------
     UnusableFieldError
-        If it covers other frames.
+        If it covers another number of frames.
     """
     length = rows.shape[1]
     if num_frames is None or length == num_frames:
@@ -244,7 +244,7 @@ def of_frames(rows: Rows, num_frames: int | None, *, allow_passes: bool) -> Rows
 
 
 def _plain_rows(dataset: h5py.Dataset, file_bytes: FileBytes) -> _PlainRows | None:
-    """Return the rows as they are stored, or None where that differs from how they are in memory."""
+    """Return the rows as they are stored; None if their layout differs from that of an array in memory."""
     stored_type = dataset.id.get_type()
     plain = (
         file_bytes.contains(dataset)
@@ -259,7 +259,7 @@ def _plain_rows(dataset: h5py.Dataset, file_bytes: FileBytes) -> _PlainRows | No
 
 
 def runs(positions: NDArray[np.intp], *, gap: int) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) bounds of runs in rising positions whose neighbours are at most `gap` apart."""
+    """Yield the bounds (first, last) of runs in increasing positions whose neighbours are at most `gap` apart."""
     if len(positions) == 0:
         return
     breaks = np.flatnonzero(np.diff(positions) > gap) + 1

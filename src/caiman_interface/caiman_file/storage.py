@@ -1,8 +1,8 @@
-"""How every value of a CaImAn file is stored, so that an equal file can be written from its converted values.
+"""How each value of a CaImAn file is stored, so that the file can be written again from its converted values.
 
 Converted values alone do not show whether CaImAn had None or an empty array, which dtype an array had, or whether a
-text was an attribute (CaImAn 1.9.9 and later) or a dataset. `describe_storage` records that in a form that JSON can
-hold.
+text was an attribute (CaImAn 1.9.9 and later) or a dataset. `describe_storage` records that as plain
+values for JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NUMBERS_AS_TEXT = ("bl", "c1", "lam", "neurons_sn")
 # Lists of components, in the order in which CaImAn's functions or a user arranged them.
 _LISTS = ("idx_components", "idx_components_bad", "accepted_list", "rejected_list")
 _SHAPES = ("dims",)
-# More explicit zeros than this are not recorded: two numbers of text for each would take too much space.
+# More explicit zeros than this are not recorded, because they would take too much space as text.
 _MOST_ZEROS = 20_000
 _BLOCK_BYTES = 2**24
 _PARAMETERS = "params/"
@@ -44,7 +44,7 @@ def describe_storage(file: h5py.File) -> dict[str, Any]:
     dict
         For each path one of
 
-        - None: CaImAn had None;
+        - None: the value was None;
         - ``["attribute"]``: a text, as an attribute;
         - ``["text"]``: a text, as a scalar dataset;
         - ``[dtype, shape]``: an array; ``S32`` is text of 32 bytes, ``str`` text of any length;
@@ -57,7 +57,7 @@ def describe_storage(file: h5py.File) -> dict[str, Any]:
     """
     described: dict[str, Any] = {}
     for path, node in _members(file, "", depth=0):
-        with suppress(UnusableFieldError, *DAMAGE):  # what cannot be read is not restored either
+        with suppress(UnusableFieldError, *DAMAGE):  # an unreadable value is not restored
             entry = _entry(path, node)
             name = path.removeprefix(_PARAMETERS)
             if name == path or entry != usual_storage(_plain(node)):
@@ -70,7 +70,7 @@ def describe_storage(file: h5py.File) -> dict[str, Any]:
 
 
 def usual_storage(value: Any) -> Any:
-    """Return how the current release of CaImAn stores a parameter of this value.
+    """Return how the current release of CaImAn stores a parameter with this value.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def _members(group: h5py.Group, start: str, *, depth: int) -> Iterator[tuple[str
         with suppress(*DAMAGE):
             node = group[name]
         if isinstance(node, h5py.Group) and len(node) and not is_sparse(node):
-            if depth < DEEPEST_NESTING:  # groups that contain themselves go on for ever
+            if depth < DEEPEST_NESTING:  # a group can contain itself
                 yield from _members(node, f"{path}/", depth=depth + 1)
         elif isinstance(node, h5py.Group | h5py.Dataset):
             yield path, node
@@ -133,7 +133,7 @@ def _entry(path: str, node: Any) -> Any:
 
 
 def _own_values(path: str, node: h5py.Dataset) -> Any:
-    """Return the values of what is small and not stored elsewhere in the same precision or order; None otherwise."""
+    """Return the values if they are few and not converted in the same precision or order; None otherwise."""
     name = path.rpartition("/")[2]
     if node.ndim == 0 and (is_numeric(node) and name != "g"):
         return node[()].item()
@@ -143,7 +143,7 @@ def _own_values(path: str, node: h5py.Dataset) -> Any:
         return node[()].tolist()
     if name in _NUMBERS_AS_TEXT and node.ndim == 1 and node.dtype.kind == "S":
         texts = [text_of(text) for text in node[()].tolist()]
-        # What is not a number was not a result, and what looks like a path is nobody's business.
+        # Only unusual texts are recorded; paths without their directories, which may identify a user.
         if not all(_is_usual_number(text) for text in texts):
             return [re.sub(r".*[\\/]", "", text) for text in texts]
     return None
@@ -190,6 +190,6 @@ def _are_equal(first: Any, second: Any) -> bool:
 
 
 def _plain(node: Any) -> Any:
-    """Return a parameter as JSON gives it back."""
+    """Return a parameter as plain values, without arrays."""
     value = read_value(node)
     return value.tolist() if isinstance(value, np.ndarray) else value

@@ -15,7 +15,7 @@ from .frame import FRAME_SHAPE_PLACES
 if TYPE_CHECKING:
     from .results import CaimanResults
 
-# What CaImAn assumes where it is given nothing.
+# CaImAn's defaults.
 DEFAULT_RATE = 30.0
 DEFAULT_PIXEL_SIZE = (1.0, 1.0)
 
@@ -40,7 +40,7 @@ class MetricFacts(ArrayFacts):
 
 
 class ComponentFacts(_Facts):
-    """How many components there are, and how they were judged."""
+    """How many components there are, and the result of their evaluation."""
 
     count: int = Field(description="Components in the file, without the discarded ones.")
     verdict: Literal["evaluated", "selected", "not evaluated"] = Field(
@@ -89,14 +89,16 @@ class FileSummary(_Facts):
     )
     num_frames: int | None = Field(description="Number of frames.")
     sampling_frequency: float | None = Field(description="Frames per second (fr).")
-    duration: float | None = Field(description="Seconds; null where the rate or the frames are not known.")
+    duration: float | None = Field(description="Seconds; null if the rate or the number of frames is unknown.")
     movie_files: tuple[str, ...] = Field(description="The movies, as given to CaImAn.")
     components: ComponentFacts
-    traces: dict[str, ArrayFacts] = Field(description="Those in the file of raw, dff, denoised, deconvolved.")
+    traces: dict[str, ArrayFacts] = Field(description="Those of raw, dff, denoised, deconvolved that are in the file.")
     images: dict[str, ArrayFacts] = Field(
-        description="Those in the file of correlation, peak_to_noise, mean (the sum of b), noise, baseline."
+        description="Those of correlation, peak_to_noise, mean (the sum of b), noise, baseline that are in the file."
     )
-    metrics: dict[str, MetricFacts] = Field(description="Those in the file of snr, r_values, cnn_preds, eccentricity.")
+    metrics: dict[str, MetricFacts] = Field(
+        description="Those of snr, r_values, cnn_preds, eccentricity that are in the file."
+    )
     fits: dict[str, ArrayFacts] = Field(description="The fits of the deconvolution in the file.")
     background: BackgroundFacts
     missing: tuple[str, ...] = Field(description="What CaImAn can compute, and this file does not contain.")

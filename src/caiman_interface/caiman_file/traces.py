@@ -16,14 +16,14 @@ AxisKey: TypeAlias = "int | np.integer[Any] | slice | list[int] | list[bool] | N
 class Trace:
     """A lazy (frames, ROIs) array, indexed like numpy's.
 
-    Integers, slices, index lists and boolean masks, one per axis, select as they do on a numpy array. What is
-    selected is read, and no more but for gaps shorter than a page; index lists on both axes, which numpy pairs,
-    read every combination of the two. Reading is safe from several threads.
+    Integers, slices, index lists and boolean masks, one per axis, select as in numpy, except that index lists on both
+    axes select every combination of the two. Only the selected values are read, and gaps shorter than a page. Several
+    threads can read at a time.
 
     Parameters
     ----------
     rows : Rows
-        Where the values come from, as (components, frames).
+        The source of the values, (components, frames).
     frames : range, optional
         The frames that this view shows; all by default.
     rois : array of int, optional
@@ -58,7 +58,7 @@ class Trace:
 
     @property
     def nbytes(self) -> int:
-        """Size of the values in bytes, were they in memory."""
+        """Size of all values in memory, in bytes."""
         return self.size * int(self.dtype.itemsize)
 
     def __len__(self) -> int:
@@ -106,7 +106,7 @@ class Trace:
         return self._block(frames, rois).T[local_frames, local_rois]
 
     def _block(self, frames: NDArray[np.intp], rois: NDArray[np.intp]) -> NDArray[Any]:
-        """Read the (ROIs, frames) block at rising positions of this view."""
+        """Read the (ROIs, frames) block at increasing positions of this view."""
         columns = self._frames.start + self._frames.step * frames
         if self._frames.step < 0:
             return _read_block(self._rows, self._rois[rois], columns[::-1])[:, ::-1]
@@ -114,7 +114,7 @@ class Trace:
 
 
 def _read_block(rows: Rows, wanted: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
-    """Read some rows, in any order, at rising columns."""
+    """Read some rows, in any order, at increasing columns."""
     if np.any(wanted[1:] <= wanted[:-1]):
         rising, back = np.unique(wanted, return_inverse=True)
         return _read_block(rows, rising, columns)[back]
@@ -150,7 +150,7 @@ def _split_key(key: Any) -> tuple[AxisKey, AxisKey]:
 
 
 def _wanted(key: AxisKey, length: int, *, axis: str) -> tuple[NDArray[np.intp], Any]:
-    """Translate one axis' key to the sorted positions to read, and the key to apply to what was read."""
+    """Return the sorted positions to read along one axis, and the key that selects from the result."""
     if isinstance(key, slice):
         positions = np.arange(*key.indices(length))
         backwards = len(positions) > 1 and positions[0] > positions[-1]

@@ -36,9 +36,9 @@ class CaimanSegmentationExtractor(TraceExtractor):
     results : CaimanResults
         The open file, with everything that roiextractors does not define.
     components, background_components : array of int
-        Which of CaImAn's components this extractor shows, in order.
+        CaImAn's indices of the components that this extractor shows, in order.
     frames : range
-        Which frames it shows.
+        The frames that it shows.
     user_properties : frozenset of str
         The properties that were set with `set_property`.
 
@@ -100,7 +100,7 @@ class CaimanSegmentationExtractor(TraceExtractor):
         Raises
         ------
         ValueError
-            If it is empty, names an id that is not here, or names one twice.
+            If it is empty, contains an unknown id, or contains an id twice.
         """
         if len(roi_ids) == 0:
             message = "roi_ids cannot be empty; leave it out to keep all ROIs."
@@ -135,7 +135,7 @@ class CaimanSegmentationExtractor(TraceExtractor):
         Raises
         ------
         ValueError
-            If the bounds are not within the recording, or the wrong way round.
+            If the bounds are outside of the recording or in the wrong order.
         """
         start = 0 if start_sample is None else start_sample
         end = len(self.frames) if end_sample is None else end_sample
@@ -178,13 +178,13 @@ class CaimanSegmentationExtractor(TraceExtractor):
         return pixel_masks(self.footprints.select(self._positions(self._cell_ids(roi_ids))))
 
     def get_roi_locations(self, roi_ids: Sequence[RoiId] | None = None) -> NDArray[np.intp]:
-        """Return where each footprint is brightest, as roiextractors defines it.
+        """Return the brightest point of each footprint, as defined by roiextractors.
 
         Returns
         -------
         array of shape (2 or 3, ROIs)
             Row, column[, plane]: the median of the pixels of greatest weight, rounded down; the middle of the frame
-            where a footprint is empty. The weighted centre is ``footprints.centroids()``.
+            for an empty footprint. The weighted centre is ``footprints.centroids()``.
         """
         return locations(self.get_roi_pixel_masks(roi_ids), self.get_frame_shape())
 
@@ -196,7 +196,7 @@ class CaimanSegmentationExtractor(TraceExtractor):
         return footprints.images().astype(np.float32)
 
     def get_background_pixel_masks(self, background_ids: Sequence[str] | None = None) -> list[PixelMask]:
-        """Return the pixels of each background component, in the form of `get_roi_pixel_masks`."""
+        """Return the pixels of each background component, as `get_roi_pixel_masks` does for ROIs."""
         footprints = self._background_footprints(background_ids)
         return [] if footprints is None else pixel_masks(footprints)
 
@@ -208,7 +208,7 @@ class CaimanSegmentationExtractor(TraceExtractor):
         return everything.select(self.background_components[self._positions_of_background(wanted)])
 
     def make_roi_masks(self) -> RoiMasks:
-        """Return all masks as roiextractors keeps them."""
+        """Return all masks in roiextractors' own container."""
         ids = [*self.get_roi_ids(), *self.get_background_ids()]
         return RoiMasks(
             data=[*self.get_roi_pixel_masks(), *self.get_background_pixel_masks()],
@@ -218,6 +218,6 @@ class CaimanSegmentationExtractor(TraceExtractor):
         )
 
     def get_images_dict(self) -> dict[str, NDArray[Any]]:
-        """Return the images of the frame's shape: ``correlation`` (Cn) and ``mean`` (the sum of b), if there."""
+        """Return ``correlation`` (Cn) and ``mean`` (the sum of b), as far as the file has them; shape of the frame."""
         images = self.results.images
         return {name: images[name] for name in _IMAGES if name in images}

@@ -77,11 +77,11 @@ class RoiExtractor(ExtractorBase):
         return len(self.background_components)
 
     def get_accepted_list(self) -> list[int]:
-        """Return the ids of the ROIs whose property ``is_accepted`` is true; all where CaImAn evaluated none."""
+        """Return the ids of the ROIs whose property ``is_accepted`` is true; all if CaImAn did not evaluate them."""
         return list(self.components[self._is_accepted()].tolist())
 
     def get_rejected_list(self) -> list[int]:
-        """Return the ids of the ROIs that were rejected: none where CaImAn evaluated none.
+        """Return the ids of the ROIs that were rejected; none if CaImAn did not evaluate them.
 
         A ROI that CaImAn lists neither as accepted nor as rejected is in neither list, unless the property
         ``is_accepted`` was set since.
@@ -146,7 +146,7 @@ class RoiExtractor(ExtractorBase):
         Raises
         ------
         ValueError
-            If values and ids do not cover exactly the ROIs.
+            If there is not exactly one value and one id for each ROI.
         """
         array = np.asarray(values)
         count = self.get_num_rois()

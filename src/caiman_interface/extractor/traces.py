@@ -113,12 +113,12 @@ class TraceExtractor(RoiExtractor):
         Returns
         -------
         array of shape (frames, ROIs), or None
-            None where the file has no such trace.
+            None if the file has no such trace.
 
         Raises
         ------
         ValueError
-            If the name is not that of a trace; the message lists the available ones.
+            If there is no trace of that name; the message lists the available ones.
         """
         traces = self.get_traces_dict()
         if name not in traces:

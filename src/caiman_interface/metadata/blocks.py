@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# Dictionary-based blocks, and how deep the fields are: below a key, or below a table of ROIs and a trace or an image.
+# Dictionary-based blocks, and the levels of keys above the fields: a key, or a table of ROIs and a trace or an image.
 DEPTHS = {"Devices": 1, "ImagingPlanes": 1, "PlaneSegmentations": 1, "RoiResponses": 2, "SegmentationImages": 2}
 NAMED_BLOCKS = ("Devices", "ImagingPlanes", "PlaneSegmentations")
 
-# NeuroConv's interfaces keep devices under the one name, its schema of YAML specifications under the other.
+# The first name is that of NeuroConv's interfaces, the second that of its schema of YAML specifications.
 DEVICE_LISTS = ("Devices", "Device")
 PLANE_LIST = "ImagingPlane"
 TABLE_LIST = ("ImageSegmentation", "plane_segmentations")
@@ -26,7 +26,7 @@ CONTAINERS = (TABLE_LIST[0], *SERIES_CONTAINERS, "SegmentationImages")
 DEVICE_LINK, LISTED_DEVICE_LINK = "device_metadata_key", "device"
 PLANE_LINK, LISTED_PLANE_LINK = "imaging_plane_metadata_key", "imaging_plane"
 
-# The list-based format has this trace in a container of its own, DfOverF.
+# The list-based format has a separate container for this trace, DfOverF.
 DFF = "dff"
 # The list-based format puts a plane without a device on the device of this name.
 DEFAULT_DEVICE = "Microscope"

@@ -45,7 +45,7 @@ _BOILERPLATE = {
 
 
 def renamed_containers(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Return the containers that list-based metadata renames; dictionaries have no place for such names.
+    """Return the containers that list-based metadata renames; dictionaries cannot contain such names.
 
     Examples
     --------
@@ -181,7 +181,7 @@ def _listed_blocks(
 def _check_device_references(
     planes: list[dict[str, Any]], devices: list[dict[str, Any]], keyed_names: Mapping[str, str]
 ) -> None:
-    """Refuse a plane that still names the placeholder of a device after that was renamed."""
+    """Refuse a plane that refers to the placeholder device after the device was renamed."""
     placeholder = DEVICE_PLACEHOLDER["name"]
     names = [device["name"] for device in devices]
     if not names or not {placeholder, DEFAULT_DEVICE}.isdisjoint({*names, *keyed_names}):
@@ -215,7 +215,7 @@ def _missing_reference(place: str, name: str, block: str, names: list[str]) -> s
 def _link_default_device(
     planes: dict[str, Any], own: Mapping[str, Any], listed: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Put our planes on the default device of lists where they have none."""
+    """Link our planes without a device to the default device of lists."""
     names = names_by_key(listed["Devices"])
     device_key = next((key for key, name in names.items() if name == DEFAULT_DEVICE), None)
     if device_key is None or _is_of_another_interface(device_key, own, listed):
@@ -228,7 +228,7 @@ def _link_default_device(
 
 
 def _is_of_another_interface(device_key: str, own: Mapping[str, Any], listed: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Return whether a device is the one that another interface named for its own plane, without a user's fields."""
+    """Return whether another interface named a device for its own plane, and a user did not describe it."""
     fields = [value for value in listed["Devices"][device_key].values() if value is not None]
     others = [plane for key, plane in listed["ImagingPlanes"].items() if key not in own]
     return len(fields) == 1 and any(plane.get(DEVICE_LINK) == device_key for plane in others)
@@ -276,7 +276,7 @@ def _drop_boilerplate(listed: dict[str, dict[str, Any]], own: Mapping[str, Mappi
 def _drop_duplicate_dff_name(responses: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     """Drop the name of the trace of dF/F where another trace of its table has it.
 
-    NeuroConv's lists name it like the raw trace, since it has a container of its own there.
+    NeuroConv's lists give it the name of the raw trace, since it has a separate container there.
     """
     for table, traces in responses.items():
         names = {**names_by_key(own.get(table, {})), **names_by_key(traces)}

@@ -90,7 +90,7 @@ def metadata_of(
 
 
 def _image_description(name: str, image: NDArray[Any], results: CaimanResults) -> str:
-    """Return the description of an image, which says so where the image has another size than the frame."""
+    """Return the description of an image; it mentions if the image has another size than the frame."""
     if image.shape == results.frame_shape:
         return IMAGES[name].description
     if results.method == "OnACID":
@@ -104,7 +104,7 @@ def _series(name: str, ending: str, table: RoiTable = COMPONENTS) -> dict[str, s
 
 
 def _imaging_plane(results: CaimanResults, ending: str, rate: float | None) -> dict[str, Any]:
-    """Return what CaImAn knows of the imaging plane; the rest only the experimenter knows."""
+    """Return what CaImAn stores about the imaging plane; the experimenter has to add the rest."""
     photons = "One-photon" if results.is_one_photon else "Two-photon"
     volume = "volume" if results.is_volumetric else "plane"
     plane: dict[str, Any] = {
@@ -115,24 +115,24 @@ def _imaging_plane(results: CaimanResults, ending: str, rate: float | None) -> d
         plane["imaging_rate"] = rate
     pixel_size = results.pixel_size
     if pixel_size is not None:
-        # A tuple, since NeuroConv's converters merge lists and drop what is in them twice: of a list, one length would
-        # remain of square pixels.
+        # A tuple, since NeuroConv's converters remove duplicates from lists: a list with two equal lengths would become
+        # a list with one.
         plane["grid_spacing"] = tuple(_micrometres_to_metres(spacing) for spacing in pixel_size)
         plane["grid_spacing_unit"] = "meters"
     return plane
 
 
 def _micrometres_to_metres(length: float) -> float:
-    """Move the decimal point, which a multiplication by 1e-6 would do only nearly.
+    """Move the decimal point, because a multiplication by 1e-6 would be inexact.
 
     CaImAn's demos say of ``dxy``: "spatial resolution in x and y in (um per pixel)", and divide micrometres by it. Its
-    list of parameters says "pixels per um", which it is not. NWB's order is x, y too.
+    list of parameters wrongly says "pixels per um". NWB's order is x, y too.
     """
     return float(Decimal(repr(length)).scaleb(-6))
 
 
 def with_new_names(metadata: dict[str, Any], own: dict[str, Any], renamed: dict[str, Any]) -> dict[str, Any]:
-    """Return dictionary-based metadata in which names that a file specifies give way to other ones.
+    """Return dictionary-based metadata in which the names that a file specifies are replaced.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The imaging rate of a plane in metadata, against the rate of the traces."""
+"""The imaging rate of a plane in metadata, compared with the rate of the traces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RATE_TOLERANCE = 0.01
 
 
 def is_same_rate(rate: float, other: float) -> bool:
-    """Return whether two rates are equal but for rounding."""
+    """Return whether two rates are equal, except for rounding."""
     return math.isclose(rate, other, rel_tol=RATE_TOLERANCE)
 
 

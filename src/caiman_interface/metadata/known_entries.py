@@ -103,23 +103,23 @@ class KnownEntries:
         has_other_interfaces : bool
             Whether the session has interfaces that do not read CaImAn files; they may use any device.
         """
-        stated = (others, *own)
+        sources = (others, *own)
         keys = set(metadata_keys)
         linked_planes = {*values_of(PLANE_LINK, merged), *values_of(LISTED_PLANE_LINK, merged)}
-        planes = {*keys, *linked_planes, *(key for one in stated for key in _mapping(one, _PLANES))}
+        planes = {*keys, *linked_planes, *(key for one in sources for key in _mapping(one, _PLANES))}
         names: dict[Block, frozenset[str]] = {
             _PLANES: frozenset(planes),
             _LISTED_PLANES: frozenset(
                 {
                     *planes,
-                    *(name for one in stated for block in (_PLANES, _LISTED_PLANES) for name in _names(one, block)),
+                    *(name for one in sources for block in (_PLANES, _LISTED_PLANES) for name in _names(one, block)),
                     *_names({"Ophys": {"ImagingPlanes": _chosen(_mapping(merged, _PLANES), planes)}}, _PLANES),
                 }
             ),
         }
         tables = {name for one in (others, merged) for name in _names(one, ("Ophys", *TABLE_LIST))}
         for block in (_TABLES, _RESPONSES, _IMAGES):
-            own_keys = {key for one in stated for key in _mapping(one, block)}
+            own_keys = {key for one in sources for key in _mapping(one, block)}
             names[block] = frozenset({*keys, *own_keys, *(tables if block == _IMAGES else ())})
         if not has_other_interfaces:
             devices = {*values_of(DEVICE_LINK, merged), *values_of(LISTED_DEVICE_LINK, merged)}

@@ -12,7 +12,7 @@ from .blocks import DEVICE_LINK, LISTED_DEVICE_LINK, LISTED_PLANE_LINK, PLANE_LI
 from .models import ImagingPlaneEntry, PlaneSegmentationEntry, RoiResponseEntry, SegmentationImageEntry
 from .schema import entry_schema
 
-# The tables of ROIs, and the traces and images of each, for which NeuroConv's own schema has a place.
+# Names of tables of ROIs, and of their traces and images, that NeuroConv's own schema allows.
 _TABLES = "^(?!(name|description)$)[a-zA-Z0-9]+$"
 _ENTRIES = "^[a-zA-Z0-9]+$"
 
@@ -43,8 +43,8 @@ class DeviceEntry(BaseModel):
 def list_metadata_schema(tables: Iterable[str]) -> dict[str, Any]:
     """Return the JSON schema (draft 07) of ``metadata["Ophys"]`` in lists.
 
-    It has the shape of NeuroConv 0.9's own, so that the schemas of several interfaces merge into one. Every property
-    can be filled in by a person, since NWB GUIDE demands all of them.
+    It has the structure of NeuroConv 0.9's own, so that the schemas of several interfaces can be merged. A user can
+    fill in every property, because NWB GUIDE requires all of them.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def list_metadata_schema(tables: Iterable[str]) -> dict[str, Any]:
     segmentations = _with_link(PlaneSegmentationEntry, PLANE_LINK, LISTED_PLANE_LINK, plane_link)
     properties = {
         "Device": _listed("Microscopes", "The microscopes.", _entry(DeviceEntry)),
-        # NeuroConv states the fields of a plane here, not below "items", and NWB GUIDE moves them there.
+        # NeuroConv has the fields of a plane here, not in "items", and NWB GUIDE moves them there.
         "ImagingPlane": {**planes, "type": "array", **_texts("Imaging planes", "The planes or volumes imaged.")},
         "ImageSegmentation": _container(
             "ImageSegmentation",
@@ -79,7 +79,7 @@ def list_metadata_schema(tables: Iterable[str]) -> dict[str, Any]:
         "type": "object",
         **_texts("Optical physiology", "The microscope, what was imaged, and what CaImAn found there."),
         "properties": properties,
-        # Dictionary-based metadata passes too; the interface checks both.
+        # Dictionary-based metadata is valid too; the interface checks both.
         "additionalProperties": True,
     }
 
@@ -94,7 +94,7 @@ def _entry(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _with_single_types(schema: Any) -> Any:
-    """Return a schema in which a number is no null too: NWB GUIDE shows fields of one type only, and undoes nulls."""
+    """Return a schema in which numbers cannot be null: NWB GUIDE only shows fields of one type."""
     if isinstance(schema, list):
         return [_with_single_types(item) for item in schema]
     if not isinstance(schema, dict):

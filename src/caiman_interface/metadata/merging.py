@@ -1,4 +1,4 @@
-"""Merging of what both formats of metadata specify of the same entry."""
+"""Merging of what both formats of metadata specify for the same entry."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def merge_formats(listed: Any, keyed: Any, ours: Any, unknown: Mapping[str, Any]
     listed, keyed
         The same block from lists and from dictionaries.
     ours
-        What the CaImAn file specifies of it: a user's value has precedence over it.
+        What the CaImAn file specifies in it: a user's value has precedence over it.
     unknown : mapping
         The placeholders of fields: every other value has precedence over them.
     depth : int
         How many levels of keys there are above the fields.
     """
     if not isinstance(listed, Mapping) or not isinstance(keyed, Mapping):
-        return listed if is_equal(keyed, ours) else keyed  # null leaves a trace or an image out
+        return listed if is_equal(keyed, ours) else keyed  # null leaves out a trace or an image
     own = ours if isinstance(ours, Mapping) else {}
     both = {
         key: merge_formats(value, keyed[key], own.get(key), unknown, depth - 1)

@@ -102,7 +102,7 @@ class ImagingPlaneEntry(CheckedModel):
     origin_coords: Annotated[Coordinates | None, EmptyIsNone] = Field(
         default=None,
         title="Origin",
-        description="Place of the first pixel in x, y (and z), in the unit of origin_coords_unit.",
+        description="Position of the first pixel in x, y (and z), in the unit of origin_coords_unit.",
         examples=[[0.0, 0.0, 100e-6]],
     )
     origin_coords_unit: str | None = Field(
@@ -219,7 +219,7 @@ class OphysMetadata(CheckedModel):
     @model_validator(mode="before")
     @classmethod
     def _no_misspelt_block(cls, value: Any) -> Any:
-        """Refuse a block whose name is nearly one of ours: it would be ignored without a warning."""
+        """Refuse a block with a name similar to one of ours: it would be ignored without a warning."""
         ours = list(cls.model_fields)
         misspelt = [
             unknown_key(name, block, ours)
@@ -239,7 +239,7 @@ class CaimanMetadata(CheckedModel):
     Ophys: OphysMetadata = Field(default_factory=OphysMetadata)
 
 
-# What other interfaces, and the older list-based format, keep under ``Ophys``.
+# Blocks of other interfaces and of the list-based format in ``Ophys``.
 _BLOCKS_OF_OTHERS = (
     "MicroscopySeries",
     "Device",
@@ -267,22 +267,22 @@ def checked_metadata(metadata: Mapping[str, Any], keys: Collection[str]) -> dict
     Returns
     -------
     dict
-        The metadata, with the values of these entries in the types that NWB wants: a wavelength of 920 is 920.0.
+        The metadata, with the values of these entries in the types of NWB: a wavelength of 920 becomes 920.0.
 
     Raises
     ------
     pydantic.ValidationError
         If an entry is wrong; each error has its path in the metadata.
     """
-    stated = metadata.get("Ophys")
-    ophys = {} if stated is None else stated
+    found = metadata.get("Ophys")
+    ophys = {} if found is None else found
     checked = CaimanMetadata.model_validate({"Ophys": _concerned(ophys, keys)}).Ophys.model_dump(exclude_unset=True)
     blocks = {name: {**ophys[name], **entries} for name, entries in checked.items()}
     return {**metadata, "Ophys": {**ophys, **blocks}}
 
 
 def _concerned(ophys: Any, keys: Collection[str]) -> Any:
-    """Return the entries of these keys, and of the planes to which they refer, less those of other interfaces."""
+    """Return the entries with these keys and the planes to which they refer, without those of other interfaces."""
     if not isinstance(ophys, Mapping):
         return ophys
     segmentations = ophys.get("PlaneSegmentations")

@@ -32,7 +32,7 @@ class ChangedList(NamedTuple):
 
 
 def changed_number_lists(sources: Sequence[Mapping[str, Any]], merged: Mapping[str, Any]) -> Iterator[ChangedList]:
-    """Yield the lists of numbers that merging changes: it appends to lists, and drops numbers that repeat.
+    """Yield the lists of numbers that merging changes: it appends to lists and removes repeated numbers.
 
     Parameters
     ----------

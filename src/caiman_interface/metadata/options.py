@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, PositiveInt, WithJsonSchema, model_valid
 from .checked import CheckedModel, ListOf
 
 _DEFAULT_STUB_SAMPLES = 100
-# Those that a form can offer; NeuroConv has more, for programs.
+# The options for forms; programs can use the others of NeuroConv too.
 _ITERATOR_OPTIONS = {
     "type": "object",
     "properties": {
@@ -57,8 +57,8 @@ class CaimanConversionOptions(CheckedModel):
     accepted_only: bool = Field(
         default=False,
         title="Accepted components only",
-        description="Write only the accepted components: their rows, masks, traces and metrics. Without evaluation "
-        "all count as accepted.",
+        description="Write only the accepted components: their rows, masks, traces and metrics. Without an "
+        "evaluation, all count as accepted.",
     )
     accepted_by: Literal["auto", "manual", "both"] = Field(
         default="auto",
@@ -117,7 +117,7 @@ class CaimanConversionOptions(CheckedModel):
         default=True,
         title="Exact residual and weights",
         description="Whether to write the corrections of rounding that make CaImAn's residual (YrA), which is the raw "
-        "trace less the denoised one, and the weights of sparse masks exact, bit for bit.",
+        "trace minus the denoised one, and the weights of sparse masks exact, bit for bit.",
     )
     iterator_options: Annotated[dict[str, Any], WithJsonSchema(_ITERATOR_OPTIONS)] | None = Field(
         default=None,

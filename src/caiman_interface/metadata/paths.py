@@ -25,7 +25,7 @@ FieldPath: TypeAlias = "tuple[str | int, ...]"
 
 
 class Named(NamedTuple):
-    """A step to the entry of a list that has this name: merging moves entries to other indices."""
+    """A step to the entry of a list with this name, because merging changes the indices of entries."""
 
     name: str
 
@@ -33,7 +33,7 @@ class Named(NamedTuple):
 Steps: TypeAlias = "tuple[str | int | Named, ...]"
 
 _LINKS = {DEVICE_LINK: LISTED_DEVICE_LINK, PLANE_LINK: LISTED_PLANE_LINK}
-# A trace or an image without an entry is left out: null is a value there.
+# Null is a value in these blocks: it leaves out a trace or an image.
 _BLOCKS_WITH_NULL = ("RoiResponses", "SegmentationImages", *SERIES_CONTAINERS)
 _DEPTH_OF_NULL = 4
 
@@ -66,7 +66,7 @@ def spellings(path: Sequence[str | int], merged: Mapping[str, Any], *own: Mappin
 
 
 def follow(values: Any, steps: Steps) -> FieldPath:
-    """Return the path of steps in values, as far as it leads."""
+    """Return the path of the steps that exist in values."""
     reached: list[str | int] = []
     for step in steps:
         found: str | int | None = None
@@ -96,7 +96,7 @@ def _index_of(values: Any, name: str) -> int | None:
 
 
 def _with_names(path: Sequence[str | int], merged: Mapping[str, Any]) -> Steps:
-    """Return a path with the entries of lists by their names."""
+    """Return a path in which entries of lists are identified by name."""
     steps: list[str | int | Named] = []
     value: Any = merged
     for step in path:

@@ -1,6 +1,6 @@
-"""What NWB requires of an imaging plane and only the experimenter knows: NeuroConv's placeholders.
+"""NeuroConv's placeholders for fields of an imaging plane that NWB requires and CaImAn does not store.
 
-NeuroConv and nwbinspector recognise them.
+NeuroConv and nwbinspector recognize them.
 """
 
 from __future__ import annotations

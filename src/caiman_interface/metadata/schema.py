@@ -28,13 +28,13 @@ _BLOCKS = (
 def ophys_metadata_schema() -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the JSON schema (draft 07) of our blocks of ``Ophys``, and the definitions to which they refer.
 
-    The definitions stand under ``Ophys/definitions``, by the names that NeuroConv's own have, so that the schemas
-    of several interfaces merge into one.
+    The definitions belong in ``Ophys/definitions``; they have the names of NeuroConv's own, so that the schemas of
+    several interfaces can be merged.
     """
     definitions = {name: entry_schema(model) for name, model in _ENTRY_MODELS.items()}
     for name in ("RoiResponsesEntry", "SegmentationImagesEntry"):
         entry = definitions[name]
-        del entry["type"]  # an object, or null for a trace or an image that is to be left out
+        del entry["type"]  # an object, or null to leave out a trace or an image
         definitions[name] = {"type": "object", "title": entry["title"], "additionalProperties": entry}
     properties = {
         name: {
@@ -49,15 +49,15 @@ def ophys_metadata_schema() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def entry_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of an entry, open to fields that other interfaces may state."""
+    """Return the schema of an entry, which allows fields of other interfaces."""
     return {**mergeable_schema(model), "additionalProperties": True}
 
 
 def mergeable_schema(model: type[BaseModel]) -> dict[str, Any]:
     """Return a schema that NeuroConv can merge with those of other interfaces: no references, no lists of schemas.
 
-    A converter merges lists of mappings by their ``name``, which schemas do not have. So the alternative "or null"
-    is left out, as in NeuroConv's own schemas, except of numbers: a NaN that went through JSON is null.
+    A converter merges lists of mappings by their ``name``, which schemas do not have. The alternative "or null" is
+    therefore left out, as in NeuroConv's own schemas, except for numbers: JSON represents NaN as null.
     """
     schema = model.model_json_schema()
     mergeable: dict[str, Any] = _mergeable(schema, schema.pop("$defs", {}))

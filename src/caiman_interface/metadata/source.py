@@ -32,8 +32,8 @@ class CaimanSourceData(CheckedModel):
         gt=0,
         allow_inf_nan=False,
         title="Sampling frequency (Hz)",
-        description="Frames (or volumes) per second, for a file without a rate or with a wrong one: CaImAn assumes "
-        "30 Hz unless it is told. By default the file's own rate (fr).",
+        description="Frames (or volumes) per second, for a file without a rate or with a wrong one; CaImAn's "
+        "default is 30 Hz. By default the file's own rate (fr).",
         examples=[15.0],
     )
     timestamps_path: str | None = Field(

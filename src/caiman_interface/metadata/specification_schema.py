@@ -13,7 +13,7 @@ from .schema import entry_schema, ophys_metadata_schema
 def specification_ophys_schema() -> dict[str, Any]:
     """Return the JSON schemas of the blocks of ``Ophys`` that describe CaImAn results in a specification.
 
-    NeuroConv's schema of specifications takes devices and imaging planes as lists, and everything else in dictionaries.
+    NeuroConv's schema of specifications requires lists of devices and imaging planes, and dictionaries of all else.
     """
     _, entries = ophys_metadata_schema()
     plane = entries["ImagingPlaneEntry"]

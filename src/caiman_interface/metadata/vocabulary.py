@@ -65,7 +65,7 @@ ROI_TABLES = (COMPONENTS, BACKGROUND, DISCARDED)
 
 
 class SeriesText(NamedTuple):
-    """What is said of a trace."""
+    """The name, unit and description of a trace in the NWB file."""
 
     name: str
     unit: str
@@ -117,7 +117,7 @@ TRACES = {
 
 
 class ImageText(NamedTuple):
-    """What is said of an image."""
+    """The name and description of an image in the NWB file."""
 
     name: str
     description: str
@@ -147,7 +147,7 @@ IMAGES = {
 
 
 def name_ending(metadata_key: str) -> str:
-    """Return what distinguishes the names of one interface among several: nothing for the default key.
+    """Return the ending of the names of an interface with this key: nothing for the default key.
 
     Examples
     --------
