@@ -121,22 +121,6 @@ def test_accepted_by_is_checked(caiman_files: dict[str, Path]):
     interface.segmentation_extractor.results.close()
 
 
-@pytest.mark.parametrize("ending", ["nwb", "nwb.zarr"])
-def test_a_source_that_changes_during_conversion_is_an_error_and_leaves_no_file(copy_of, tmp_path, ending):
-    interface = CaimanSegmentationInterface(copy_of("sim2p_minimal"))
-    results = interface.segmentation_extractor.results
-    metadata = interface.get_metadata()
-    metadata["NWBFile"]["session_start_time"] = "2024-05-02T10:30:00+02:00"
-    nwbfile = interface.create_nwbfile(metadata=metadata)
-    os.utime(results.file_path, ns=(1, 1))
-    with pytest.raises(CaimanFileError, match="changed or replaced"):
-        write_nwbfile(nwbfile, tmp_path / f"out.{ending}", backend="zarr" if ending.endswith("zarr") else "hdf5")
-    assert not list(tmp_path.glob("*out.nwb*"))
-    with pytest.raises(CaimanFileError, match="changed or replaced"):
-        interface.create_nwbfile(metadata=metadata)
-    results.close()
-
-
 def test_an_interface_is_pickled_by_its_path(caiman_files):
     interface = CaimanSegmentationInterface(caiman_files["sim2p_full"], metadata_key="plane0", sampling_frequency=10.0)
     extractor = interface.segmentation_extractor

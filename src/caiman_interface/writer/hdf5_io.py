@@ -111,6 +111,7 @@ class ParallelNWBHDF5IO(NWBHDF5IO):  # type: ignore[misc]  # pynwb is untyped
         """
         if self._partial is None:
             super().write(container, **options)
+            run_checks(container)
             return
         is_first = not self._is_written
         self._is_written = False
@@ -239,7 +240,6 @@ class MarkedNWBHDF5IO(ParallelNWBHDF5IO):
         target = Path(self.source)
         with disk_errors_explained(target), name_lent_to_copy(target, self._head):
             super().write(container, **options)
-            run_checks(container)
             self.close()
 
 
