@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import pytest
 from pynwb import NWBFile
 from pynwb.testing.mock.file import mock_NWBFile
 
-from caiman_interface import CaimanFileError, CaimanFileWarning, CaimanSegmentationInterface, write_nwbfile
+from caiman_interface import CaimanFileWarning, CaimanSegmentationInterface
 
 EVALUATED = [0, 1, 2, 3, 4, 5, 12]  # of sim2p_full
 

@@ -1,4 +1,4 @@
-"""A CaImAn file that is replaced while it is converted: an error on every way of writing, and nothing is left behind."""
+"""A CaImAn file that is replaced while it is converted: an error on every way of writing, and no file is left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from neuroconv import ConverterPipe, NWBConverter
@@ -27,11 +27,11 @@ from conversions import session_metadata
 
 
 class Converter(NWBConverter):
-    data_interface_classes = {"Segmentation": CaimanSegmentationInterface}
+    data_interface_classes: ClassVar = {"Segmentation": CaimanSegmentationInterface}
 
 
 class FastConverter(FastNWBConverter):
-    data_interface_classes = {"Segmentation": CaimanSegmentationInterface}
+    data_interface_classes: ClassVar = {"Segmentation": CaimanSegmentationInterface}
 
 
 def run(runner: Any, path: Path, **options: Any) -> None:
@@ -87,7 +87,7 @@ def replaced(copy_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) ->
 
     def read(self: DatasetRows, *where: Any) -> Any:
         if other.exists():
-            os.replace(other, path)
+            other.replace(path)
         return original(self, *where)
 
     monkeypatch.setattr(DatasetRows, "read", read)
