@@ -40,9 +40,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def added(converter: NWBConverter, metadata: Any) -> NWBFile:
+def added(converter: NWBConverter, metadata: Any, options: dict[str, dict[str, Any]] = OPTIONS) -> NWBFile:
     nwbfile = mock_NWBFile(session_start_time=START)
-    converter.add_to_nwbfile(nwbfile, metadata=metadata, conversion_options=OPTIONS)
+    converter.add_to_nwbfile(nwbfile, metadata=metadata, conversion_options=options)
     return nwbfile
 
 
@@ -75,8 +75,9 @@ def test_each_can_be_verified(converter, caiman_files, tmp_path):
         assert report.ok, str(report)
 
 
+@pytest.mark.filterwarnings("ignore:mask_type is 'voxel'")
 def test_list_based_metadata_describes_each_by_its_table(converter):
-    """As NeuroConv's own class takes it: tables, traces and images by the name of the table."""
+    """As NeuroConv's own class takes it: tables, traces and images by the name of the table, masks of any type."""
     metadata = {
         "NWBFile": {"session_start_time": START},
         "Ophys": {
@@ -99,17 +100,31 @@ def test_list_based_metadata_describes_each_by_its_table(converter):
                     for plane, table in zip(PLANES, TABLES, strict=True)
                 },
             },
+            "SegmentationImages": {
+                "name": "SegmentationImages",
+                **{
+                    table: {"baseline": {"name": f"Baseline_{plane}"}}
+                    for plane, table in zip(PLANES, TABLES, strict=True)
+                },
+            },
         },
     }
-    nwbfile = added(converter, metadata)
-    for plane, table in zip(PLANES, TABLES, strict=True):
+    masks = dict(zip(PLANES, ("image", "pixel", "voxel"), strict=True))
+    options = {plane: {**OPTIONS[plane], "mask_type": masks[plane]} for plane in PLANES}
+    nwbfile = added(converter, metadata, options)
+    for plane, table, column in zip(PLANES, TABLES, ("image_mask", "pixel_mask", "pixel_mask"), strict=True):
         segmentation = nwbfile.processing["ophys"]["ImageSegmentation"][table]
+        assert {"image_mask", "pixel_mask", "voxel_mask"} & set(segmentation.colnames) == {column}
         assert segmentation.description == f"ROIs of {plane}"
         assert segmentation.imaging_plane.name == f"Depth_{plane}"
         assert segmentation.imaging_plane.location == f"Location of {plane}"
         series = nwbfile.processing["ophys"]["Fluorescence"][f"Raw_{plane}"]
         assert (series.unit, series.rois.table.name) == ("counts", table)
-    assert "Denoised_plane2" in names_in(nwbfile)["Fluorescence"]
+    names = names_in(nwbfile)
+    assert {f"Denoised_{plane}" for plane in PLANES} <= names["Fluorescence"]
+    assert {f"Baseline_{plane}" for plane in PLANES} <= names["SegmentationImages"]
+    assert {f"noise_image_{plane}" for plane in PLANES} <= names["SegmentationImages"]
+    assert {f"CaimanParameters_{plane}" for plane in PLANES} <= names.keys()
 
 
 def test_a_table_of_any_other_name_changes_no_names_unless_they_are_taken(converter):
