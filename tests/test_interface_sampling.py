@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
@@ -18,9 +19,9 @@ from pynwb import NWBFile
 from pynwb.testing.mock.file import mock_NWBFile
 from pynwb.testing.mock.ophys import mock_ImagingPlane, mock_TwoPhotonSeries
 
-from caiman_interface import CaimanSegmentationInterface
-from caiman_interface.conversion.movies import interface_mismatches
+from caiman_interface import CaimanSegmentationInterface, write_nwbfile
 from caiman_interface.conversion.timestamps import TimestampsError, find_timestamps, read_timestamps
+from caiman_interface.specification.checks import check_specification
 
 FILE = Path(__file__).parent / "data" / "sim2p_full.hdf5"
 FRAMES, FILE_RATE = 600, 15.49
@@ -271,13 +272,23 @@ def test_a_missing_dataset_is_refused_with_those_that_there_are(tmp_path):
 # The movie beside the traces
 
 
-def with_movie(frames: int, rate: float, plane: str = "ImagingPlane") -> NWBFile:
+def with_plane(rate: float, plane: str = "ImagingPlane") -> NWBFile:
     nwbfile = mock_NWBFile(session_start_time=datetime(2024, 5, 2, tzinfo=timezone.utc))
     imaging_plane = mock_ImagingPlane(name=plane, imaging_rate=rate)
     nwbfile.add_device(imaging_plane.device)
     nwbfile.add_imaging_plane(imaging_plane)
+    return nwbfile
+
+
+def add_movie(nwbfile: NWBFile, frames: int, rate: float) -> None:
+    (plane,) = nwbfile.imaging_planes.values()
     data = np.zeros((frames, 4, 5), dtype=np.uint8)
-    nwbfile.add_acquisition(mock_TwoPhotonSeries(name="Movie", imaging_plane=imaging_plane, data=data, rate=rate))
+    nwbfile.add_acquisition(mock_TwoPhotonSeries(name="Movie", imaging_plane=plane, data=data, rate=rate))
+
+
+def with_movie(frames: int, rate: float, plane: str = "ImagingPlane") -> NWBFile:
+    nwbfile = with_plane(rate, plane)
+    add_movie(nwbfile, frames, rate)
     return nwbfile
 
 
@@ -299,22 +310,45 @@ def test_a_matching_movie_is_no_warning(opened):
         opened().add_to_nwbfile(with_movie(400, 15.49), stub_test=True)
 
 
-def test_a_movie_that_a_tiff_reader_cuts_off_is_found_before_conversion(opened, tmp_path):
+@pytest.mark.parametrize("frames", [599, 700])
+def test_a_movie_that_is_added_after_the_traces_is_compared_when_the_file_is_written(opened, tmp_path, frames):
+    nwbfile = with_plane(15.49)
+    opened().add_to_nwbfile(nwbfile)
+    add_movie(nwbfile, frames, 15.49)
+    with pytest.warns(UserWarning, match=f"the movie 'Movie' has {frames} frames, and the traces have 600"):
+        write_nwbfile(nwbfile, tmp_path / "session.nwb")
+
+
+SPECIFICATION = """\
+metadata: {{NWBFile: {{session_start_time: "2024-05-03T14:30:00+02:00"}}}}
+data_interfaces: {{Segmentation: CaimanSegmentationInterface, Movie: TiffImagingInterface}}
+experiments:
+  day1:
+    sessions:
+      - nwbfile_name: one
+        source_data:
+          Segmentation: {{file_path: {file}}}
+          Movie: {{{movie}, sampling_frequency: 30.0}}
+"""
+
+
+def test_a_movie_that_a_tiff_reader_cuts_off_is_found_before_conversion(tmp_path):
+    """TIFF readers pass over what is missing from an incomplete copy."""
     tifffile = pytest.importorskip("tifffile")
+    path = tmp_path / "movie.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(60):
+            writer.write(np.zeros((8, 9), dtype=np.uint16), contiguous=False, metadata=None)
+    os.truncate(path, path.stat().st_size // 2)
+    movie = f"file_paths: [{path}]" if _takes_file_paths() else f"file_path: {path}"
+    specification = tmp_path / "session.yml"
+    specification.write_text(SPECIFICATION.format(file=FILE, movie=movie))
+    warned = [one.message for one in check_specification(specification).findings if one.severity == "warning"]
+    assert "the movie 'TiffImagingInterface' has 30 frames, and the traces have 600" in warned
+    assert "the movie 'TiffImagingInterface' has 30 frames per second, and the traces have 15.49" in warned
+
+
+def _takes_file_paths() -> bool:
     from neuroconv.datainterfaces import TiffImagingInterface
 
-    path = tmp_path / "movie.tif"
-    tifffile.imwrite(path, np.zeros((40, 8, 9), dtype=np.uint16))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        arguments = {"file_paths": [path]} if _takes_file_paths(TiffImagingInterface) else {"file_path": path}
-        movie = TiffImagingInterface(**arguments, sampling_frequency=30.0)
-    found = list(interface_mismatches([opened(), movie], num_frames=FRAMES, rate=FILE_RATE))
-    assert found == [
-        "the movie 'TiffImagingInterface' has 40 frames, and the traces have 600",
-        "the movie 'TiffImagingInterface' has 30 frames per second, and the traces have 15.49",
-    ]
-
-
-def _takes_file_paths(interface: Any) -> bool:
-    return "file_paths" in interface.get_source_schema()["properties"]
+    return "file_paths" in TiffImagingInterface.get_source_schema()["properties"]

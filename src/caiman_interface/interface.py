@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pynwb import NWBFile
 
 from .caiman_file import CaimanFileError
-from .conversion.notices import warn_of_file, warn_of_lists, warn_of_movies
+from .conversion.notices import MovieComparison, warn_of_file, warn_of_lists
 from .conversion.planning import ending_of, plan_of, sampling_frequency_of
 from .conversion.representation import as_html, summary
 from .conversion.timestamps import find_timestamps, read_timestamps
@@ -272,7 +272,8 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         source: Literal["CaImAn", "given"] = "given" if is_given else "CaImAn"
         plan = plan_of(extractor, options, sampling_frequency=rate, rate_source=source, ending=ending)
         key = self.metadata_key
-        warn_of_movies(nwbfile, translated, key, results=results, rate=rate, is_stub=options.stub_test)
+        movies = MovieComparison(translated, key, results=results, rate=rate, is_stub=options.stub_test)
+        movies.warn(nwbfile)
         try:
             add_results(nwbfile, results, metadata=translated, metadata_key=key, plan=plan)
         except ValueError as error:
@@ -280,7 +281,8 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
                 raise
             message = f"{extractor.file_path} (metadata_key '{key}'): {error}"
             raise ValueError(message) from error
-        mark_for_fast_write(nwbfile, check=results.check_unchanged)
+        for check in (results.check_unchanged, movies.later(nwbfile)):
+            mark_for_fast_write(nwbfile, check=check)
 
 
 def _reopened(

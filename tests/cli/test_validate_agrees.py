@@ -88,8 +88,11 @@ def stored_as(place: str, value: Any) -> Fault:
 def weight(value: float) -> Fault:
     def change(_: dict[str, Any], folder: Path) -> None:
         with h5py.File(folder / "results.hdf5", "r+") as file:
-            if "estimates/A/data" in file:
-                file["estimates/A/data"][3] = value
+            if "estimates/A" in file:
+                weights = file["estimates/A/data"][()].astype(np.float64)
+                weights[3] = value
+                del file["estimates/A/data"]
+                file["estimates/A/data"] = weights
 
     return change
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import h5py
 
 from .errors import CaimanFileError
+from .opening import open_hdf5
 
 FOLLOW_LINKS_VARIABLE = "CAIMAN_INTERFACE_FOLLOW_LINKS"
 """The environment variable that, if set, allows files outside of the directory of the CaImAn file."""
@@ -83,7 +84,7 @@ def _files_outside(file: h5py.File, path: Path, folder: Path, seen: set[Path]) -
             yield named, target
         elif not named.is_raw and target not in seen:
             seen.add(target)
-            with suppress(OSError), h5py.File(target, "r") as other:
+            with suppress(OSError, CaimanFileError), open_hdf5(target) as other:
                 yield from ((named, outside) for _, outside in _files_outside(other, target, folder, seen))
 
 

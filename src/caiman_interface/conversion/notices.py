@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pynwb import NWBFile
@@ -45,23 +46,56 @@ def warn_of_lists(metadata: Mapping[str, Any], file_metadata: Mapping[str, Any])
         )
 
 
-def warn_of_movies(
-    nwbfile: NWBFile,
-    metadata: Mapping[str, Any],
-    metadata_key: str,
-    *,
-    results: CaimanResults,
-    rate: float | None,
-    is_stub: bool,
-) -> None:
-    """Warn of a movie in the NWB file that does not match the traces."""
-    plane_key = value_at(metadata, ("Ophys", "PlaneSegmentations", metadata_key, "imaging_plane_metadata_key"))
-    plane_name = value_at(metadata, ("Ophys", "ImagingPlanes", plane_key or metadata_key, "name"))
-    mismatches = movie_mismatches(
-        nwbfile,
-        plane_name=plane_name or "ImagingPlane",
-        num_frames=None if is_stub else results.num_frames,
-        rate=rate,
-    )
-    for mismatch in mismatches:
-        warnings.warn(f"{results.file_path}: {mismatch}.", UserWarning, stacklevel=_AT_THE_CALLER)
+class MovieComparison:
+    """Compares the traces with the movie in an NWB file, which another interface may add before or after them.
+
+    Parameters
+    ----------
+    metadata : mapping
+        Dictionary-based metadata.
+    metadata_key : str
+        The key of the analysis.
+    results : CaimanResults
+        The analysis.
+    rate : float or None
+        Rate of the traces, as they are written.
+    is_stub : bool
+        Whether only some frames are written, so that their number is not compared.
+    """
+
+    def __init__(
+        self,
+        metadata: Mapping[str, Any],
+        metadata_key: str,
+        *,
+        results: CaimanResults,
+        rate: float | None,
+        is_stub: bool,
+    ) -> None:
+        plane_key = value_at(metadata, ("Ophys", "PlaneSegmentations", metadata_key, "imaging_plane_metadata_key"))
+        plane_name = value_at(metadata, ("Ophys", "ImagingPlanes", plane_key or metadata_key, "name"))
+        self._plane_name: str = plane_name or "ImagingPlane"
+        self._num_frames = None if is_stub else results.num_frames
+        self._rate = rate
+        self._file_path = results.file_path
+        self._known: set[str] = set()
+
+    def warn(self, nwbfile: NWBFile) -> None:
+        """Warn of what does not match, each once."""
+        for mismatch in movie_mismatches(
+            nwbfile, plane_name=self._plane_name, num_frames=self._num_frames, rate=self._rate
+        ):
+            if mismatch not in self._known:
+                self._known.add(mismatch)
+                warnings.warn(f"{self._file_path}: {mismatch}.", UserWarning, stacklevel=_AT_THE_CALLER - 1)
+
+    def later(self, nwbfile: NWBFile) -> Callable[[], None]:
+        """Return a function that warns of an NWB file, without keeping it alive."""
+        reference = weakref.ref(nwbfile)
+
+        def warn() -> None:
+            found = reference()
+            if found is not None:
+                self.warn(found)
+
+        return warn

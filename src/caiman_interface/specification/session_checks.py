@@ -13,6 +13,7 @@ from jsonschema.exceptions import ValidationError as SchemaError
 from pydantic import ValidationError as ModelError
 
 from caiman_interface.caiman_file import CaimanFileError
+from caiman_interface.conversion.movies import interface_mismatches
 from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.metadata import CaimanConversionOptions, KnownEntries
 
@@ -201,6 +202,9 @@ def _file_findings(state: _Checking) -> Iterator[Finding]:
                 expected="the rate in frames per second, or the times of the frames",
                 remedy=option if state.session.path else "Give it with --rate or --timestamps.",
             )
+        rate, count = interface.sampling_frequency, extractor.results.num_frames
+        for mismatch in interface_mismatches(state.interfaces.values(), num_frames=count, rate=rate):
+            yield Finding(severity="warning", path=(*path, "file_path"), message=mismatch)
         for text in extractor.results.warnings:
             yield Finding(severity="warning", path=(*path, "file_path"), message=text, is_suspicious=True)
         for omission in extractor.results.omissions:
