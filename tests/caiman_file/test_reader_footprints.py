@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from caiman_interface import CaimanSegmentationExtractor
 from caiman_interface.caiman_file import CaimanResults, Footprints
 
 
@@ -195,9 +197,35 @@ def test_weights_that_are_not_finite_are_kept_and_named(
     with CaimanResults(path) as results:
         for footprints in (results.components.footprints, results.background_footprints):
             assert footprints is not None
-            assert footprints.not_finite == 2
+            assert footprints.odd_weights == (2, 0)
             np.testing.assert_array_equal(footprints.pixels().weights, [1.0, value, value])
             np.testing.assert_array_equal(footprints.matrix.toarray(), matrix)
         of_a, of_b = (warning for warning in results.warnings if "NaN or infinity" in warning)
         assert of_a.startswith("estimates/A contains 2 weights of NaN or infinity, which are kept")
         assert of_b.startswith("estimates/b contains 2 weights of NaN or infinity: one component that failed in OnACID")
+
+
+def test_weights_beyond_single_precision_are_named(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim2p_minimal")
+    with h5py.File(path, "r+") as file:
+        file["estimates/A/data"][3] = 1e300
+        row = int(file["estimates/A/indices"][3])
+    with CaimanResults(path) as results:
+        (warning,) = results.warnings
+        assert warning.startswith("estimates/A contains 1 weight too large for single precision")
+    extractor = CaimanSegmentationExtractor(path)
+    place = (row % 60, row // 60)
+    assert np.isinf(extractor.get_roi_image_masks([0])[(*place, 0)])
+    assert extractor.get_roi_pixel_masks([0])[0][:, -1].max() == 1e300
+    assert tuple(extractor.get_roi_locations([0])[:, 0]) == place
+    extractor.results.close()
+
+
+def test_a_footprint_of_nan_is_located_in_the_middle(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim2p_minimal")
+    with h5py.File(path, "r+") as file:
+        start, end = file["estimates/A/indptr"][:2]
+        file["estimates/A/data"][start:end] = np.nan
+    extractor = CaimanSegmentationExtractor(path)
+    assert extractor.get_roi_locations([0])[:, 0].tolist() == [29, 39]
+    extractor.results.close()

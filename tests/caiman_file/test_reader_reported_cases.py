@@ -103,7 +103,7 @@ def test_weights_of_a_component_that_failed_online(caiman_files: dict[str, Path]
     path = caiman_files["sim_onacid_nan"]
     with CaimanResults(path) as results, h5py.File(path) as file:
         stored = file["estimates/b"][()]
-        assert np.isnan(stored).sum() == results.background_footprints.not_finite == 147
+        assert np.isnan(stored).sum() == results.background_footprints.odd_weights.not_finite == 147
         np.testing.assert_array_equal(results.background_footprints.matrix.toarray(), stored)
         assert "one component that failed in OnACID" in results.warnings[0]
         np.testing.assert_array_equal(results.components.traces["denoised"][:], file["estimates/C"][()].T)

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
+
+from caiman_interface import CaimanResults
+from caiman_interface.metadata import metadata_of
 
 NAMES = {
     "PlaneSegmentation": "CaImAn's index of the component, as text.",
@@ -40,3 +44,25 @@ def test_names_and_masks_are_those_of_the_table(
             names = table["roi_name"].attrs["description"]
             assert names == f"The unique identifier for each ROI: {NAMES[kind]}"
             assert table[f"{mask_type}_mask"].attrs["description"] == MASKS[mask_type].format(WEIGHTS[kind])
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "ending"),
+    [
+        ("sim_cnmfe_default_ssub", None, "Of the downsampled frame (init.ssub): its pixels are larger."),
+        ("sim2p_onacid", (18, 22), "Of the downsampled frame (init.ssub): its pixels are larger."),
+        ("sim2p_onacid", (36, 44), "in the units of the movie as CaImAn analysed it."),
+    ],
+)
+def test_a_smaller_image_says_what_made_it_smaller(
+    copy_of: Callable[[str], Path], name: str, change: tuple[int, int] | None, ending: str
+) -> None:
+    path = copy_of(name)
+    if change is not None:  # a one-photon model online, initialised in a downsampled frame
+        with h5py.File(path, "r+") as file:
+            del file["estimates/b0"], file["params/init/ssub"]
+            file["estimates/b0"] = np.ones(change[0] * change[1], dtype=np.float32)
+            file["params/init/ssub"] = 2
+    with CaimanResults(path) as results:
+        images = metadata_of(results, "key")["SegmentationImages"]["key"]
+    assert images["baseline"]["description"].endswith(ending)

@@ -78,24 +78,31 @@ def read_warnings(
             "part of the components."
         )
     for field, one in footprints.items():
-        yield from _not_finite(field, one)
+        if one is not None:
+            yield from _odd_weights(field, one)
 
 
-def _not_finite(field: str, footprints: Footprints | None) -> Iterator[str]:
-    if footprints is None:
-        return
+def _odd_weights(field: str, footprints: Footprints) -> Iterator[str]:
     try:
-        count = footprints.not_finite
+        not_finite, too_large = footprints.odd_weights
     except (UnusableFieldError, CaimanFileError):
         return
-    weights = f"{count} weight{'s' * (count != 1)}"
-    if count and field.endswith("/b"):
+    if not_finite and field.endswith("/b"):
         yield (
-            f"{field} contains {weights} of NaN or infinity: one component that failed in OnACID, as at "
+            f"{field} contains {_weights(not_finite)} of NaN or infinity: one component that failed in OnACID, as at "
             "borders that motion correction left without variance, makes C, S, YrA and a part of b NaN."
         )
-    elif count:
+    elif not_finite:
         yield (
-            f"{field} contains {weights} of NaN or infinity, which {'are' if count > 1 else 'is'} kept: a movie with "
-            "NaN pixels gives such components."
+            f"{field} contains {_weights(not_finite)} of NaN or infinity, which {'are' if not_finite > 1 else 'is'} "
+            "kept: a movie with NaN pixels gives such components."
         )
+    if too_large:
+        yield (
+            f"{field} contains {_weights(too_large)} too large for single precision: infinity in the image masks of "
+            "roiextractors and in pixel_mask, whose correction holds the value."
+        )
+
+
+def _weights(count: int) -> str:
+    return f"{count} weight{'s' * (count != 1)}"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import CaimanFileError
-from .matrices import StoredMatrix
+from .matrices import OddWeights, StoredMatrix
 from .omissions import UnusableFieldError
 
 if TYPE_CHECKING:
@@ -113,9 +113,9 @@ class Footprints:
             raise CaimanFileError(self._stored.file_path, str(error), place=self._stored.place) from error
 
     @property
-    def not_finite(self) -> int:
-        """Number of weights in the file, of all its components, that are NaN or infinite."""
-        return self._stored.not_finite
+    def odd_weights(self) -> OddWeights:
+        """The numbers of weights in the file, of all its components, that are not finite or exceed single precision."""
+        return self._stored.odd_weights
 
     def pixels(self) -> PixelTable:
         """Return all pixels of all footprints in one pass, without a loop over them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 _PARTS = ("data", "indices", "indptr")
 _MATRIX_DIMENSIONS = 2
 _BLOCK_BYTES = 2**24
+_GREATEST_SINGLE = float(np.finfo(np.float32).max)
+
+
+class OddWeights(NamedTuple):
+    """Numbers of weights that deserve a warning."""
+
+    not_finite: int
+    too_large: int
 
 
 class StoredMatrix:
@@ -104,13 +112,17 @@ class StoredMatrix:
         return matrix
 
     @cached_property
-    def not_finite(self) -> int:
-        """Number of weights that are NaN or infinite."""
+    def odd_weights(self) -> OddWeights:
+        """The numbers of weights that are not finite, and that single precision cannot hold."""
         stored = self._node if self.is_dense else self._parts["data"]
         width = int(stored.dtype.itemsize) * (stored.shape[1] if stored.ndim > 1 else 1)
         step = max(1, _BLOCK_BYTES // max(width, 1))
-        blocks = (slice(start, start + step) for start in range(0, stored.shape[0], step))
-        return sum(int(np.count_nonzero(~np.isfinite(read(stored, self.file_path, block)))) for block in blocks)
+        not_finite = too_large = 0
+        for start in range(0, stored.shape[0], step):
+            sizes = np.abs(read(stored, self.file_path, slice(start, start + step)))
+            not_finite += int(np.count_nonzero(~np.isfinite(sizes)))
+            too_large += int(np.count_nonzero(np.isfinite(sizes) & (sizes > _GREATEST_SINGLE)))
+        return OddWeights(not_finite, too_large)
 
     def _read_shape(self) -> tuple[int, int]:
         """Read the shape of a sparse matrix, and compare the lengths of its parts with it."""

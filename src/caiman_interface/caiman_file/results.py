@@ -129,6 +129,11 @@ class CaimanResults(ResultFile):
         return online.shrunk_pixel_size(size)
 
     @property
+    def shrunk_frame_shape(self) -> tuple[int, ...] | None:
+        """The shape of the frames that OnACID worked on, where it shrank them (``ds_factor``); None otherwise."""
+        return None if self._context.online is None else self._context.online.shrunk_shape
+
+    @property
     def caiman_version(self) -> str | None:
         """Release of CaImAn that wrote the file, or None (before about 1.6)."""
         return self.parameters.data.caiman_version
@@ -279,9 +284,8 @@ class CaimanResults(ResultFile):
 
     @cached_property
     def _stored_images(self) -> dict[str, NDArray[Any]]:
-        shrunk = None if self._context.online is None else self._context.online.shrunk_shape
         downsampled = downsampled_shape(self.frame_shape, self.parameters.init.ssub)
-        return read_images(self._estimates, ImageShapes(self.frame_shape, shrunk, downsampled))
+        return read_images(self._estimates, ImageShapes(self.frame_shape, self.shrunk_frame_shape, downsampled))
 
     @cached_property
     def _stored_ring_model(self) -> StoredMatrix | None:

@@ -16,7 +16,7 @@ from caiman_interface._compat.roiextractors import PropertyInfo, RoiId, RoiMasks
 from caiman_interface.caiman_file import Footprints
 from caiman_interface.caiman_file.display import html_table
 
-from .masks import PixelMask, locations, pixel_masks
+from .masks import PixelMask, image_masks, locations, pixel_masks
 from .rois import MOST_LISTED
 from .traces import TraceExtractor
 
@@ -165,7 +165,7 @@ class CaimanSegmentationExtractor(TraceExtractor):
         wanted = self._cell_ids(roi_ids)
         if len(wanted) == 0:
             return np.zeros((*self.get_frame_shape(), 0))
-        return self.footprints.select(self._positions(wanted)).images().astype(np.float32)
+        return image_masks(self.footprints.select(self._positions(wanted)))
 
     def get_roi_pixel_masks(self, roi_ids: Sequence[RoiId] | None = None) -> list[PixelMask]:
         """Return the pixels of each footprint.
@@ -193,7 +193,7 @@ class CaimanSegmentationExtractor(TraceExtractor):
         footprints = self._background_footprints(background_ids)
         if footprints is None:
             return np.zeros((*self.get_frame_shape(), 0))
-        return footprints.images().astype(np.float32)
+        return image_masks(footprints)
 
     def get_background_pixel_masks(self, background_ids: Sequence[str] | None = None) -> list[PixelMask]:
         """Return the pixels of each background component, as `get_roi_pixel_masks` does for ROIs."""

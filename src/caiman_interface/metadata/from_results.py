@@ -93,7 +93,7 @@ def _image_description(name: str, image: NDArray[Any], results: CaimanResults) -
     """Return the description of an image; it mentions if the image has another size than the frame."""
     if image.shape == results.frame_shape:
         return IMAGES[name].description
-    if results.method == "OnACID":
+    if image.shape == results.shrunk_frame_shape:
         return f"{IMAGES[name].description} Of the movie as OnACID shrank it (ds_factor): its pixels are larger."
     return f"{IMAGES[name].description} Of the downsampled frame (init.ssub): its pixels are larger."
 

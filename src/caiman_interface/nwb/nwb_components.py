@@ -14,7 +14,7 @@ from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
 from caiman_interface.caiman_file import Footprints, Trace
 from caiman_interface.caiman_file.components import FITS, HAND_PICKED, METRICS, Acceptance, Verdict
-from caiman_interface.caiman_file.matrices import StoredMatrix
+from caiman_interface.caiman_file.matrices import OddWeights, StoredMatrix
 
 from .residual import ResidualRows
 from .vocabulary import MASK_CORRECTION_ENDING, RESIDUAL_CORRECTION
@@ -40,7 +40,7 @@ class WrittenMasks(StoredMatrix):
     """
 
     is_dense = False
-    not_finite = 0
+    odd_weights = OddWeights(0, 0)
 
     def __init__(self, table: PlaneSegmentation, frame_shape: tuple[int, ...]) -> None:
         self.place = table.name
