@@ -66,6 +66,17 @@ class AnalysisContext:
         )
 
     @property
+    def shrunk_shape(self) -> tuple[int, ...] | None:
+        """The shape of the frames that OnACID worked on, where it shrank them (``ds_factor``); None otherwise."""
+        return None if self.online is None else self.online.shrunk_shape
+
+    def pixel_size(self, stored: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        """Return the size of a pixel of the footprints, from that of a pixel of the movie (``dxy``)."""
+        if stored is None or self.online is None or self.shrunk_shape != self.frame_shape:
+            return stored
+        return self.online.shrunk_pixel_size(stored)
+
+    @property
     def method(self) -> Method:
         """The kind of analysis."""
         if self.online is not None:

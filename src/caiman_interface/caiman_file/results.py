@@ -123,15 +123,12 @@ class CaimanResults(ResultFile):
 
         It is CaImAn's ``dxy``, times ``ds_factor`` where the footprints are those of the frames that OnACID shrank.
         """
-        size, online = self.parameters.data.dxy, self._context.online
-        if size is None or online is None or online.shrunk_shape != self.frame_shape:
-            return size
-        return online.shrunk_pixel_size(size)
+        return self._context.pixel_size(self.parameters.data.dxy)
 
     @property
     def shrunk_frame_shape(self) -> tuple[int, ...] | None:
         """The shape of the frames that OnACID worked on, where it shrank them (``ds_factor``); None otherwise."""
-        return None if self._context.online is None else self._context.online.shrunk_shape
+        return self._context.shrunk_shape
 
     @property
     def caiman_version(self) -> str | None:
