@@ -90,7 +90,8 @@ def test_a_pattern_finds_the_sessions_of_a_study(run, caiman_files, tmp_path):
     assert list(first["source_data"]) == ["Plane0", "Plane1"]
     assert first["source_data"]["Plane1"]["metadata_key"] == "plane1"
     assert second["source_data"] == {"Segmentation": {"file_path": "study/m2/day1/results.hdf5"}}
-    assert second["metadata"]["Subject"] == {"subject_id": "m2", "sex": None, "age": None}
+    assert second["metadata"]["Subject"] == {"subject_id": "m2", "sex": None, "age": None, "species": None}
+    assert "species: *species" in output.read_text(encoding="utf-8")  # filled in once, in the first session
     assert second["metadata"]["NWBFile"]["session_id"] == "day1"
     findings = check_specification(output).findings
     assert {finding.severity for finding in findings} == {"blank"}

@@ -19,6 +19,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from caiman_interface._compat.h5py import write_chunk
+
 from .encoding import ChunkEncoding
 from .regions import Region, Shape, blocks, describe_region, grown, region_shape, region_size
 
@@ -166,7 +168,7 @@ class ChunkWriter(AbstractContextManager["ChunkWriter"]):
             yield from _fill_with_hdf5(dataset, source)
             return
         for chunk in self._encoded(encoding, source):
-            dataset.id.write_direct_chunk(chunk.offset, chunk.encoded)
+            write_chunk(dataset, chunk.offset, chunk.encoded)
             yield chunk.nbytes
 
     def _encoded(self, encoding: ChunkEncoding, source: BlockSource) -> Iterator[_Chunk]:
