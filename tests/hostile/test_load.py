@@ -41,7 +41,7 @@ def test_workers_of_every_kind_convert(method: str, tmp_path: Path) -> None:
 
 
 def test_twenty_conversions_at_once_in_threads_are_right(tmp_path: Path) -> None:
-    list(convert_many(SOURCE, tmp_path, 20, threads=20, steps=1))  # h5py 3.12 crashed before `_compat.h5py`
+    list(convert_many(SOURCE, tmp_path, 20, threads=20, steps=1))
     paths = sorted(tmp_path.glob("*.nwb"))
     assert len(paths) == 20
     with CaimanResults.open(SOURCE) as results:
