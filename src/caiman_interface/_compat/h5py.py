@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import h5py
+import numpy as np
 from h5py._objects import phil  # the lock that serializes all calls of the HDF5 library
-from typing_extensions import Buffer
+from numpy.typing import NDArray
 
 
-def write_chunk(dataset: h5py.Dataset, offset: tuple[int, ...], encoded: Buffer) -> None:
+def write_chunk(dataset: h5py.Dataset, offset: tuple[int, ...], encoded: bytes | NDArray[np.uint8]) -> None:
     """Write the encoded bytes of one chunk, safely beside other threads that use HDF5.
 
     Until 3.12 (at least), h5py calls ``write_direct_chunk`` without its lock. Another thread that reads or writes a
