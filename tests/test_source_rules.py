@@ -76,10 +76,6 @@ UNREVISED: frozenset[str] = frozenset(
         "src/caiman_interface/plugins/registry.py",
         "src/caiman_interface/restoration/reasons.py",
         "src/caiman_interface/restoration/values.py",
-        "src/caiman_interface/specification/conversion_report.py",
-        "src/caiman_interface/specification/study.py",
-        "src/caiman_interface/specification/study_options.py",
-        "src/caiman_interface/specification/workers.py",
         "src/caiman_interface/verification/inventory.py",
         "src/caiman_interface/verification/other_objects.py",
     }

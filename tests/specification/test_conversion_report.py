@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,7 +18,7 @@ from caiman_interface.specification.fingerprint import fingerprint
 
 GOOD = SessionRecord(
     session="m1_day1", sources=("a.hdf5", "b.hdf5"), output="m1_day1.nwb", state="converted", seconds=1.5, bytes=10,
-    warnings=("The rate is 30.", "ünicode, with a comma"), fingerprint="ab", verified=True,
+    warnings=("The rate is 30.", 'ünicode, with a comma\u2028and "quotes"'), fingerprint="ab", verified=True,
 )  # fmt: skip
 BAD = SessionRecord(session="m1_day2", sources=("c.hdf5",), state="failed", error="c.hdf5 is cut off.\nCopy it again.")
 
@@ -26,6 +27,8 @@ def test_a_report_comes_back_as_it_was_written(tmp_path: Path) -> None:
     report = ConversionReport((GOOD, BAD))
     report.write(tmp_path)
     assert read_reports(tmp_path) == report
+    stored = (tmp_path / "conversion-report.json").read_text(encoding="utf-8")
+    assert stored == json.dumps(json.loads(stored), indent=2, ensure_ascii=False) + "\n"
     assert (report.ok, report.counts) == (False, {"converted": 1, "failed": 1})
     with (tmp_path / "conversion-report.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

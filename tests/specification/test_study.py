@@ -122,7 +122,7 @@ def conversions_of(
 
 def run_all(conversions: list[SessionConversion], **workers: Any) -> dict[int, SessionOutcome]:
     with open_workers(**workers) as opened:
-        ended = run_sessions(conversions, opened, started=lambda _: None)
+        ended = run_sessions(conversions, opened, starting=lambda _: None)
         return {conversion.session.number: outcome for conversion, outcome in ended}
 
 

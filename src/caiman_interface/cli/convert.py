@@ -113,6 +113,10 @@ def command(source: Path, output: Path, *, inspects: bool, as_json: bool, **give
 def _convert(
     source: Path, output: Path, given: dict[str, Any], *, is_specification: bool
 ) -> tuple[ConversionReport, dict[str, str]]:
+    from caiman_interface.specification.processes import process_context
+
+    if given["jobs"] > 1 and is_specification and given["scheduler"] is None:
+        process_context()  # the processes load the same packages as this one, at the same time
     from caiman_interface.specification.study import SUFFIX_OF, convert_single_file, convert_study
 
     from .convert_request import read_options, read_request

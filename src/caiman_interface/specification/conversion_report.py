@@ -7,7 +7,7 @@ import io
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -90,6 +90,9 @@ class SessionRecord:
         return self.state in {"converted", "skipped"} and self.verified is not False
 
 
+_COLUMNS = tuple(one.name for one in fields(SessionRecord) if one.name != "contents")
+
+
 @dataclass(frozen=True)
 class ConversionReport:
     """What became of the sessions of a conversion.
@@ -129,7 +132,7 @@ class ConversionReport:
         folder : str or Path
             The output folder.
         shard : tuple of int, optional
-            (number, of how many), counted from 1. Each shard has files of its own, such as
+            (number, of how many), counted from 1. Each shard has separate files, such as
             ``conversion-report.2-of-8.json``, so that shards that run at once need no lock.
 
         Returns
@@ -137,12 +140,50 @@ class ConversionReport:
         Path
             The JSON file.
         """
+        files = ReportFiles(folder, shard=shard)
+        for record in self.records:
+            files.keep(record)
+        return files.write()
+
+
+class ReportFiles:
+    """The report of a conversion in progress, of which each record is turned into text once.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The output folder.
+    shard : tuple of int, optional
+        See `ConversionReport.write`.
+
+    Attributes
+    ----------
+    records : dict of str to SessionRecord
+        The records by session; `keep` changes them.
+    """
+
+    def __init__(self, folder: str | Path, *, shard: tuple[int, int] | None = None) -> None:
         ending = "" if shard is None else f".{shard[0]}-of-{shard[1]}"
-        path = Path(folder) / f"{_STEM}{ending}.json"
-        records = [asdict(record) for record in self.records]
-        _replace(path, json.dumps({"sessions": records}, indent=2, ensure_ascii=False) + "\n")
-        _replace(path.with_suffix(".csv"), _as_csv(records))
-        return path
+        self.path = Path(folder) / f"{_STEM}{ending}.json"
+        self.records: dict[str, SessionRecord] = {}
+        self._texts: dict[str, tuple[str, str]] = {}
+
+    def keep(self, record: SessionRecord) -> None:
+        """Add the record of a session, or replace it."""
+        self.records[record.session] = record
+        values = asdict(record)
+        self._texts[record.session] = (
+            "    " + json.dumps(values, indent=2, ensure_ascii=False).replace("\n", "\n    "),
+            _as_csv(values),
+        )
+
+    def write(self) -> Path:
+        """Write both files, each replaced as a whole."""
+        sessions = ",\n".join(as_json for as_json, _ in self._texts.values())
+        _replace(self.path, f'{{\n  "sessions": [\n{sessions}\n  ]\n}}\n')
+        rows = "".join(as_csv for _, as_csv in self._texts.values())
+        _replace(self.path.with_suffix(".csv"), _as_csv({name: name for name in _COLUMNS}) + rows)
+        return self.path
 
 
 def read_reports(folder: str | Path) -> ConversionReport:
@@ -174,15 +215,11 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _as_csv(records: Iterable[Mapping[str, Any]]) -> str:
+def _as_csv(record: Mapping[str, Any]) -> str:
+    """Return one row."""
     text = io.StringIO()
-    names = [one.name for one in fields(SessionRecord) if one.name != "contents"]
-    writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    for record in records:
-        writer.writerow(
-            {name: "; ".join(value) if isinstance(value, tuple) else value for name, value in record.items()}
-        )
+    values = (record[name] for name in _COLUMNS)
+    csv.writer(text, lineterminator="\n").writerow("; ".join(one) if isinstance(one, tuple) else one for one in values)
     return text.getvalue()
 
 

@@ -22,7 +22,7 @@ from .checks import (
     refused_sessions,
 )
 from .conversion import SessionConversion, SessionOutcome
-from .conversion_report import ConversionReport, SessionRecord, read_reports
+from .conversion_report import ConversionReport, ReportFiles, SessionRecord, read_reports
 from .outputs import OutputFolder
 from .sessions import Session
 from .study_options import ConversionObserver, StudyOptions
@@ -98,7 +98,7 @@ def convert_specification(
     shard : tuple of int, optional
         ``(i, n)``: convert every n-th session from the i-th on, counted from 1, for n runs at once.
     observer : ConversionObserver, optional
-        Is told what happens.
+        Receives what happens, such as for a progress screen.
 
     Returns
     -------
@@ -169,7 +169,9 @@ def convert_study(
             records = tuple(_refused(result, going))
             return ConversionReport(records, result.findings)
         output_folder.mkdir(parents=True, exist_ok=True)
-        study = _Study(output_folder, options, observer, target, result)
+        study = _Study(
+            output_folder, options, observer, target, result, ReportFiles(output_folder, shard=options.shard)
+        )
         study.convert(going, workers)
         return study.report()
 
@@ -197,7 +199,7 @@ def convert_single_file(
     )
     records = []
     with open_workers(listener=observer.progressed) as workers:
-        for one, outcome in run_sessions([conversion], workers, started=lambda one: observer.started(one.session)):
+        for one, outcome in run_sessions([conversion], workers, starting=lambda _: observer.started(going[0])):
             observer.ended(one.session, outcome)
             records.append(outcome.record)
     return ConversionReport(tuple(records), result.findings)
@@ -217,17 +219,17 @@ class _Study:
     observer: ConversionObserver
     target: OutputFolder
     result: CheckResult
-    records: dict[str, SessionRecord] = field(default_factory=dict)
+    files: ReportFiles
     previous: dict[str, SessionRecord] = field(default_factory=dict)
 
     def convert(self, sessions: Sequence[Session], workers: Workers) -> None:
         """Convert sessions and keep the report up to date."""
         self.previous = {record.session: record for record in read_reports(self.folder)}
         # The sessions of earlier runs that this one does not concern stay in the report.
-        if self.options.shard is None:
-            self.records.update(self.previous)
+        for record in self.previous.values() if self.options.shard is None else ():
+            self.files.keep(record)
         for record in _refused(self.result, sessions):
-            self._keep(record)
+            self.files.keep(record)
         conversions = []
         for session in sessions:
             conversion = self._conversion(session, workers.threads)
@@ -235,15 +237,16 @@ class _Study:
                 self._end(session, SessionOutcome(record=self._skipped(conversion)))
             else:
                 conversions.append(conversion)
-        self._write()
-        for conversion, outcome in run_sessions(conversions, workers, started=self._start):
+        self.files.write()
+        for conversion, outcome in run_sessions(conversions, workers, starting=self._start):
             self._end(conversion.session, outcome)
+            self.files.write()
         remove_leftovers(self.folder)  # of workers that were killed
 
     def report(self) -> ConversionReport:
         """Return the records of the sessions of this run, in the order of the specification."""
         order = [session.label for session in self.result.sessions]
-        return ConversionReport(tuple(self.records[label] for label in order), self.result.findings)
+        return ConversionReport(tuple(self.files.records[label] for label in order), self.result.findings)
 
     def _conversion(self, session: Session, threads: int | None) -> SessionConversion:
         path = self.target.path_of(self.result.names[session.number])
@@ -272,19 +275,20 @@ class _Study:
             state="skipped",
         )
 
-    def _start(self, conversion: SessionConversion) -> None:
-        session = conversion.session
-        if not conversion.resumes:
-            self._keep(
-                SessionRecord(
+    def _start(self, conversions: Sequence[SessionConversion]) -> None:
+        for conversion in conversions:
+            if not conversion.resumes:
+                session = conversion.session
+                record = SessionRecord(
                     session=session.label,
                     sources=session.source_paths,
                     output=self._relative(str(conversion.path)),
                     state="started",
                 )
-            )
-            self._write()
-        self.observer.started(session)
+                self.files.keep(record)
+        self.files.write()
+        for conversion in conversions:
+            self.observer.started(conversion.session)
 
     def _end(self, session: Session, outcome: SessionOutcome) -> None:
         found = self.result.by_session.get(session.number, ())
@@ -294,8 +298,7 @@ class _Study:
             output=self._relative(outcome.record.output),
             warnings=tuple(dict.fromkeys([*warnings, *outcome.record.warnings])),
         )
-        self._keep(record)
-        self._write()
+        self.files.keep(record)
         self._write_error(session, record, outcome.details)
         self.observer.ended(session, outcome)
 
@@ -303,12 +306,6 @@ class _Study:
         if path is None or not Path(path).is_relative_to(self.folder):
             return path
         return Path(path).relative_to(self.folder).as_posix()
-
-    def _keep(self, record: SessionRecord) -> None:
-        self.records[record.session] = record
-
-    def _write(self) -> None:
-        ConversionReport(tuple(self.records.values())).write(self.folder, shard=self.options.shard)
 
     def _write_error(self, session: Session, record: SessionRecord, details: str) -> None:
         """Write the traceback and the inputs of a failure; remove those of an earlier run."""

@@ -1,4 +1,4 @@
-"""How the sessions of a study are converted, and who is told about it."""
+"""How the sessions of a study are converted, and who observes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .text import near_matches
 
 
 class ConversionObserver:
-    """Is told what happens during a conversion; every method may be overridden."""
+    """Receives what happens during a conversion; every method may be overridden."""
 
     def checked(self, result: CheckResult, going: Sequence[Session]) -> None:
         """Receive the result of the check and the sessions that will be converted."""
