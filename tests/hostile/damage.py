@@ -26,6 +26,14 @@ def node_at(file: h5py.File, path: str) -> tuple[h5py.Group | None, str]:
     return (group, name) if isinstance(group, h5py.Group) else (None, name)
 
 
+def member_of(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset | None:
+    """Return a member; None where it is absent or behind a broken link."""
+    try:
+        return group.get(name)
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
 def values_of(group: h5py.Group, name: str, rng: np.random.Generator) -> NDArray[Any]:
     """Return the numbers of a field as float64, or some numbers if it has none."""
     try:

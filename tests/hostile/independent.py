@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,18 @@ def frame_shapes(file: h5py.File, pixels: int) -> set[tuple[int, ...]]:
     image = dataset(file, "estimates/Cn")
     if image is not None and image.shape is not None and image.size == pixels and len(image.shape) > 1:
         shapes |= {image.shape, image.shape[::-1]}
-    return shapes
+    return shapes | shapes_in_name(file, pixels)
+
+
+def shapes_in_name(file: h5py.File, pixels: int) -> set[tuple[int, ...]]:
+    """Return the frame shape in the name of the memory-mapped movie."""
+    try:
+        name = str(file.attrs.get("mmap_file") or file["mmap_file"][()])
+    except ERRORS:
+        return set()
+    found = re.search(r"_d1_(\d+)_d2_(\d+)_d3_(\d+)_", name)
+    sides = [int(side) for side in found.groups()] if found else [0]
+    return {tuple(sides[:2] if sides[2] == 1 else sides)} if np.prod(sides) == pixels else set()
 
 
 class Comparison:
@@ -140,6 +152,7 @@ class Comparison:
         table = self.nwb[TABLE]
         count, pixels = len(table["id"]), int(np.prod(shape))
         dense = np.zeros((pixels, count))
+        wrong = np.full(dense.shape, np.inf)
         if "image_mask" in table:
             masks = np.asarray(table["image_mask"][()], dtype=float)
             axes = (2, 1) if swapped else (1, 2)
@@ -150,12 +163,14 @@ class Comparison:
         rows, ends = table[name][()], table[f"{name}_index"][()].astype("i8")
         first, second = ("x", "y") if swapped else ("y", "x")
         place = rows[first].astype("i8") + shape[0] * rows[second].astype("i8")
+        if len(shape) == 3 and "z" not in (rows.dtype.names or ()):
+            return wrong
         if len(shape) == 3:
             place = place + shape[0] * shape[1] * rows["z"].astype("i8")
         owner = np.repeat(np.arange(count), np.diff(ends, prepend=0))
         inside = (rows[first] < shape[0]) & (rows[second] < shape[1])
         if not inside.all() or (place >= pixels).any():
-            return np.full(dense.shape, np.inf)
+            return wrong
         np.add.at(dense, (place, owner), rows["weight"].astype(float))
         return dense
 

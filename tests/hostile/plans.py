@@ -10,7 +10,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from damage import DAMAGE, SPARSE_DAMAGE, node_at
+from damage import DAMAGE, SPARSE_DAMAGE, member_of, node_at
 from hypothesis import strategies as st
 from mutation import mutate_bytes
 
@@ -115,8 +115,8 @@ def build(plan: Plan, folder: Path) -> Path:
             if group is None:
                 continue
             if damage.kind in SPARSE_DAMAGE:
-                if isinstance(group.get(name), h5py.Group) and "indptr" in group[name]:
-                    SPARSE_DAMAGE[damage.kind](group[name], rng)
+                if isinstance(node := member_of(group, name), h5py.Group) and "indptr" in node:
+                    SPARSE_DAMAGE[damage.kind](node, rng)
             else:
                 DAMAGE[damage.kind](group, name, rng)
     return path

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ class Converter:
     def _crashed(self) -> dict[str, Any]:
         assert self._process is not None
         code = self._process.wait()
-        self._process = None
+        self._stop()
         return {"outcome": "crash", "problems": [f"exit status {code}"]}
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -138,6 +139,10 @@ class Converter:
     def _stop(self) -> None:
         if self._process is not None:
             self._process.kill()
+            for pipe in (self._process.stdin, self._process.stdout):
+                assert pipe is not None
+                with suppress(BrokenPipeError):
+                    pipe.close()
             self._process.wait()
             self._process = None
 

@@ -8,6 +8,8 @@ from release 1.9.9 on and scalar datasets before, and a sparse matrix is a group
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any, TypeAlias
 
 import h5py
@@ -27,13 +29,24 @@ _GREATEST_COMPRESSION = 5000
 
 # CaImAn nests parameters three groups deep.
 DEEPEST_NESTING = 8
+# More values than this in one parameter mean that groups are linked to from many places.
+_MOST_VALUES = 2_000
 
 Node: TypeAlias = "h5py.Group | h5py.Dataset"
 
 
 def text_of(value: Any) -> str:
-    """Decode what h5py returns for a string (``bytes``, ``str`` or a numpy scalar of them)."""
-    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+    """Decode what h5py returns for a string (``bytes``, ``str`` or a numpy scalar of them).
+
+    Bytes that are not UTF-8, and null characters, which NWB cannot hold, become U+FFFD.
+    """
+    stored = value if isinstance(value, bytes) else str(value).encode("utf-8", errors="surrogateescape")
+    return stored.decode("utf-8", errors="replace").replace("\0", "\ufffd")
+
+
+def is_name(name: Any) -> bool:
+    """Return whether a member or attribute has a name that can be looked up: UTF-8 text, and not a path."""
+    return isinstance(name, str) and name.isprintable() and "/" not in name and name != "."
 
 
 def is_absent(node: Any, *, ndim: int = 0) -> bool:
@@ -147,12 +160,15 @@ def read_value(node: Any) -> Any:
     Raises
     ------
     UnusableFieldError
-        If groups are nested too deep to be CaImAn's, or contain themselves.
+        If groups are nested too deep to be CaImAn's, contain themselves, or contain names that are not text.
     """
-    return _read_nested(node, depth=0)
+    return _read_nested(node, depth=0, numbers_of_values=count())
 
 
-def _read_nested(node: Any, *, depth: int) -> Any:
+def _read_nested(node: Any, *, depth: int, numbers_of_values: Iterator[int]) -> Any:
+    if next(numbers_of_values) > _MOST_VALUES:
+        message = f"contains more than {_MOST_VALUES} values"
+        raise UnusableFieldError(message)
     if depth > DEEPEST_NESTING:
         message = f"is nested more than {DEEPEST_NESTING} groups deep, or contains itself"
         raise UnusableFieldError(message)
@@ -166,7 +182,13 @@ def _read_nested(node: Any, *, depth: int) -> Any:
         return None
     if isinstance(node, h5py.Group):
         members = {**dict(node.attrs), **{name: node[name] for name in node}}
-        return {name: _read_nested(members[name], depth=depth + 1) for name in sorted(members)}
+        if not all(map(is_name, members)):
+            message = "contains a name that is not plain text"
+            raise UnusableFieldError(message)
+        return {
+            name: _read_nested(members[name], depth=depth + 1, numbers_of_values=numbers_of_values)
+            for name in sorted(members)
+        }
     return _plain(node)
 
 

@@ -62,6 +62,12 @@ class Fields:
             self.omit(name, getattr(error, "found", None) or str(error))
         return None
 
+    def names(self) -> list[str]:
+        """Return the names of all fields and attributes, in order; those that cannot be looked up are left out."""
+        for name in self.group.strange_names():
+            self.omit(name, "has a name that is not plain text")
+        return sorted({*self.group.names(), *self.group.attribute_names()})
+
     def subgroup(self, name: str) -> Fields | None:
         """Return the fields of a member that is a group; None where it is absent or not a group."""
         group = self.read(name, self._as_group)

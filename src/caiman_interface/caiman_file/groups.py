@@ -9,7 +9,7 @@ from typing import Any
 
 import h5py
 
-from .encoding import Node, check_is_stored, is_absent, read_value, usable_dtype
+from .encoding import Node, check_is_stored, is_absent, is_name, read_value, text_of, usable_dtype
 from .errors import CaimanFileError
 from .omissions import UnusableFieldError
 
@@ -42,14 +42,20 @@ class FileGroup:
         return f"{self._name}/{name}".strip("/")
 
     def names(self) -> list[str]:
-        """Return the names of the members, without those of the attributes."""
+        """Return the names of the members that can be looked up, without those of the attributes."""
         with reading(self._group, self.file_path, self.place()):
-            return [str(name) for name in self._group]
+            return [name for name in self._group if is_name(name)]
 
     def attribute_names(self) -> list[str]:
         """Return the names of the attributes, where CaImAn stores text from release 1.9.9 on."""
         with reading(self._group, self.file_path, self.place()):
-            return [str(name) for name in self._group.attrs]
+            return [name for name in self._group.attrs if is_name(name)]
+
+    def strange_names(self) -> list[str]:
+        """Return the names of members and attributes that cannot be looked up, with escape sequences."""
+        with reading(self._group, self.file_path, self.place()):
+            names = [*self._group, *self._group.attrs]
+        return [repr(text_of(name))[1:-1] for name in names if not is_name(name)]
 
     def find(self, name: str, *, ndim: int = 0) -> Node | None:
         """Return a member, or None where it is absent.

@@ -120,7 +120,7 @@ class CaimanParameters(BaseModel):
         """
         stored: dict[str, dict[str, Any]] = {}
         groups: dict[str, ParameterGroup] = {name: model() for name, model in cls.typed_groups.items()}
-        for name in [] if params is None else params.group.names():
+        for name in [] if params is None else params.names():
             assert params is not None  # noqa: S101 (for the type checker)
             group = params.subgroup(name)
             if group is not None:
@@ -131,8 +131,7 @@ class CaimanParameters(BaseModel):
 
 def _stored(group: Fields) -> dict[str, Any]:
     """Read every parameter of a group, as it is stored."""
-    names = sorted({*group.group.names(), *group.group.attribute_names()})
-    values = {name: group.value(name) for name in names}
+    values = {name: group.value(name) for name in group.names()}
     return {name: value for name, value in values.items() if not group.is_omitted(name)}
 
 

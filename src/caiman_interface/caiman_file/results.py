@@ -149,6 +149,7 @@ class CaimanResults(ResultFile):
         _ = self.background_trace, self._stored_images, self._stored_ring_model, self.shifts, self.frame_added
         _ = self.settings
         record_missing_fields(self._estimates)
+        self._estimates.names()
         return self._log.sorted()
 
     @cached_property
@@ -248,7 +249,7 @@ class CaimanResults(ResultFile):
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The single values beside ``estimates`` and ``params``, by name: ``skip_refinement``, ``mmap_file``, …."""
-        names = [name for name in self._root.group.names() if self._root.read(name, _is_single)]
+        names = [name for name in self._root.names() if self._root.read(name, _is_single)]
         values = {name: self._root.value(name) for name in names}
         values = {name: value for name, value in values.items() if not self._root.is_omitted(name)}
         return values if self.memory_map is None else {**values, "mmap_file": self.memory_map}

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import DEEPEST_NESTING, check_is_stored, is_absent, is_numeric, is_sparse, read_value, text_of
+from .encoding import DEEPEST_NESTING, check_is_stored, is_absent, is_name, is_numeric, is_sparse, read_value, text_of
 from .groups import DAMAGE
 from .omissions import UnusableFieldError
 
@@ -29,6 +30,8 @@ _SHAPES = ("dims",)
 _MOST_ZEROS = 20_000
 _BLOCK_BYTES = 2**24
 _PARAMETERS = "params/"
+# Far more members than CaImAn writes; groups that are linked to from many places have any number of paths.
+_MOST_MEMBERS = 2_000
 
 
 def describe_storage(file: h5py.File) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def describe_storage(file: h5py.File) -> dict[str, Any]:
         Parameters (``params/…``) that are stored in the usual way, see `usual_storage`, are left out.
     """
     described: dict[str, Any] = {}
-    for path, node in _members(file, "", depth=0):
+    for path, node in _members(file, "", depth=0, visited=count()):
         with suppress(UnusableFieldError, *DAMAGE):  # an unreadable value is not restored
             entry = _entry(path, node)
             name = path.removeprefix(_PARAMETERS)
@@ -100,18 +103,20 @@ def number_text(number: float) -> str:
     return repr(float(number))
 
 
-def _members(group: h5py.Group, start: str, *, depth: int) -> Iterator[tuple[str, Any]]:
+def _members(group: h5py.Group, start: str, *, depth: int, visited: Iterator[int]) -> Iterator[tuple[str, Any]]:
     """Yield the path and the node or attribute value of everything that has a readable value."""
-    for name in group.attrs:
+    for name in filter(is_name, group.attrs):
         with suppress(*DAMAGE):
             yield f"{start}{name}", group.attrs[name]
-    for name in group:
+    for name in filter(is_name, group):
+        if next(visited) > _MOST_MEMBERS:
+            return
         path, node = f"{start}{name}", None
         with suppress(*DAMAGE):
             node = group[name]
         if isinstance(node, h5py.Group) and len(node) and not is_sparse(node):
             if depth < DEEPEST_NESTING:  # a group can contain itself
-                yield from _members(node, f"{path}/", depth=depth + 1)
+                yield from _members(node, f"{path}/", depth=depth + 1, visited=visited)
         elif isinstance(node, h5py.Group | h5py.Dataset):
             yield path, node
 

@@ -6,8 +6,10 @@ or of the code that writes NWB files, cannot hide: nothing here is shared with e
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -22,7 +24,10 @@ _SPARSE = {"data", "indices", "indptr", "shape"}
 # A dataset that declares more bytes than this, of which the file stores less than a thousandth, was never written.
 _CHECKED_BYTES = 2**24
 _GREATEST_COMPRESSION = 1100
-_UNREADABLE = (KeyError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+# More groups within groups, or more members, than this are not CaImAn's.
+DEEPEST = 16
+MOST_MEMBERS = 5_000
+UNREADABLE = (KeyError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 
 
 def node_at(group: h5py.Group | None, path: str) -> Any | None:
@@ -37,7 +42,7 @@ def node_at(group: h5py.Group | None, path: str) -> Any | None:
         if _is_only_declared(node):
             return None
         is_none = node.shape is None or (node.shape == () and node.dtype.kind in "OS" and text(node[()]) == _NONE)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return None if is_none else node
 
@@ -68,7 +73,7 @@ def numbers_at(group: h5py.Group | None, path: str) -> NDArray[Any] | None:
             return values
         texts = [text(value).strip().strip("[]").strip() for value in values.ravel()]
         found = [np.nan if item in {"None", _NONE} else float(item) for item in texts]
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return np.asarray(found, dtype=np.float64).reshape(values.shape)
 
@@ -83,7 +88,7 @@ def matrix_at(group: h5py.Group | None, path: str) -> csc_array[Any] | None:
     """Read a matrix by columns, with the pixels of a column in the order of the file and without zeros."""
     try:
         return _read_matrix(node_at(group, path))
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
@@ -119,8 +124,16 @@ def row_sums_at(group: h5py.Group, path: str) -> NDArray[Any] | None:
 
 
 def text(value: Any) -> str:
-    """Decode a text."""
-    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+    """Decode a text; what is not UTF-8, and null characters, become U+FFFD."""
+    stored = value if isinstance(value, bytes) else str(value).encode("utf-8", errors="surrogateescape")
+    return stored.decode("utf-8", errors="replace").replace("\0", "\ufffd")
+
+
+def named(group: h5py.Group | h5py.AttributeManager) -> Iterator[str]:
+    """Yield the names of members or attributes that are plain text, and not paths; the others cannot be looked up."""
+    for name in group:
+        if isinstance(name, str) and name.isprintable() and "/" not in name and name != ".":
+            yield name
 
 
 def plain(value: Any) -> Any:
@@ -131,25 +144,39 @@ def plain(value: Any) -> Any:
         return None
     if isinstance(value, np.ndarray) and value.dtype.kind in "OSU":
         return [text(item) for item in value.ravel()]
-    if isinstance(value, np.ndarray | np.generic) and np.asarray(value).dtype.kind in "biuf":
-        return value.tolist()
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biuf":
+        held = value.dtype if value.dtype.kind == "b" else held_dtype(value.dtype)
+        return value.astype(held).tolist()
     if isinstance(value, np.ndarray):  # complex numbers, which JSON does not have
         return [str(item) for item in value.ravel()]
     decoded = text(value)
     return None if decoded == _NONE else decoded
 
 
-def parameters_in(group: h5py.Group, start: str = "", above: frozenset[int] = frozenset()) -> Iterator[tuple[str, Any]]:
-    """Yield the parameters below a group by their path, with plain values, without those that cannot be read."""
+def parameters_in(group: h5py.Group, start: str, omitted: Container[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters below a group, whose path is `start`, by their path from there, with plain values.
+
+    What the conversion leaves out (`omitted`, by its path in the file) or cannot be read is passed over.
+    """
+    for path, value in _values_below(group, start, omitted, frozenset(), itertools.count()):
+        yield path.removeprefix(start), value
+
+
+def _values_below(
+    group: h5py.Group, start: str, omitted: Container[str], above: frozenset[int], visited: Iterator[int]
+) -> Iterator[tuple[str, Any]]:
     address = h5py.h5o.get_info(group.id).addr
-    if address in above:  # a group that contains itself
+    if address in above or len(above) > DEEPEST:  # a group that contains itself, or that CaImAn does not write
         return
-    for name, value in group.attrs.items():
-        yield start + name, plain(value)
-    for name in group:
-        node = group.get(name) if is_readable(group, name) else None
+    for name in named(group.attrs):
+        with suppress(*UNREADABLE):
+            yield start + name, plain(group.attrs[name])
+    for name in named(group):
+        if next(visited) > MOST_MEMBERS:
+            return
+        node = group.get(name) if start + name not in omitted and is_readable(group, name) else None
         if isinstance(node, h5py.Group):
-            yield from parameters_in(node, f"{start}{name}/", above | {address})
+            yield from _values_below(node, f"{start}{name}/", omitted, above | {address}, visited)
         elif isinstance(node, h5py.Dataset):
             yield start + name, plain(node)
 
@@ -165,7 +192,7 @@ def is_readable(group: h5py.Group, name: str) -> bool:
         if _is_only_declared(node):
             return False
         _ = node[()]
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     return True
 

@@ -84,20 +84,25 @@ class ExpectedColumns:
         ), ""
 
     def _indices(self, field: str) -> NDArray[np.int64] | None:
-        """Return a list of components, which may be truth values or whole numbers in another type."""
+        """Return a list of components, which may be truth values or whole numbers in another type; None if it is not.
+
+        A component that is not in the file is -1.
+        """
         node = node_at(self._group, field)
-        if not isinstance(node, h5py.Dataset) or not is_readable(self._group, field):
+        if not isinstance(node, h5py.Dataset) or node.ndim != 1 or not is_readable(self._group, field):
             return None
-        stored = np.atleast_1d(np.asarray(node[()]))
+        stored = np.asarray(node[()])
         if stored.size == 0:
             return np.empty(0, dtype=np.int64)
         if stored.dtype.kind == "b":
-            return np.flatnonzero(stored)
-        return stored.astype(np.int64) if stored.dtype.kind in "iuf" else None
+            return np.flatnonzero(stored) if len(stored) == self._count else np.array([-1])
+        if stored.dtype.kind not in "iuf" or not np.all(np.isfinite(stored) & (stored == np.trunc(stored))):
+            return None
+        return np.where((stored >= 0) & (stored < self._count), stored, -1).astype(np.int64)
 
     def _fits(self, *lists: NDArray[np.int64] | None) -> bool:
         numbers = np.concatenate([one for one in lists if one is not None])
-        return bool(numbers.size == 0 or (numbers.min() >= 0 and numbers.max() < self._count))
+        return bool(np.all(numbers >= 0))
 
     def _accepted(self) -> Values:
         good, bad = self._indices("idx_components"), self._indices("idx_components_bad")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Container, Iterator
+from contextlib import suppress
+from itertools import count
+from typing import Any, NamedTuple
 
 import h5py
 
-from .caiman_values import node_at, text
+from .caiman_values import DEEPEST, MOST_MEMBERS, UNREADABLE, named, node_at, text
 from .comparison import difference
 from .fields import COLUMNS, HAND_PICKED
 
@@ -87,28 +89,52 @@ class Member(NamedTuple):
     entries: int
 
 
-def members(file: h5py.File) -> dict[str, Member]:
-    """Return everything in a CaImAn file by its path, without what CaImAn left empty or cannot be read."""
-    return {member.path: member for member in _walk(file, "", frozenset())}
+def members(file: h5py.File, omitted: Container[str] = ()) -> dict[str, Member]:
+    """Return everything in a CaImAn file by its path, without what CaImAn left empty or cannot be read.
+
+    A group that the conversion leaves out (`omitted`) is one member.
+    """
+    return {member.path: member for member in _walk(file, "", frozenset(), omitted, count())}
 
 
-def _walk(group: h5py.Group, start: str, above: frozenset[int]) -> Iterator[Member]:
+def _walk(
+    group: h5py.Group, start: str, above: frozenset[int], omitted: Container[str], visited: Iterator[int]
+) -> Iterator[Member]:
     address = h5py.h5o.get_info(group.id).addr
-    if address in above:  # a group that contains itself
+    if address in above or len(above) > DEEPEST:  # a group that contains itself, or that CaImAn does not write
         return
-    for name, value in group.attrs.items():
-        if not isinstance(value, h5py.Empty) and not (isinstance(value, str | bytes) and text(value) == "NoneType"):
-            yield Member(start + name, (), 1)
-    for name in group:
+    yield from _attributes(group, start)
+    for name in named(group):
+        if next(visited) > MOST_MEMBERS:
+            return
         node, path = node_at(group, name), start + name
-        if isinstance(node, h5py.Group) and set(node) >= {"data", "indices", "indptr", "shape"}:
-            shape = tuple(int(length) for length in node["shape"][()])
-            if math.prod(shape):
-                yield Member(path, shape, len(node["data"]))
-        elif isinstance(node, h5py.Group):
-            yield from _walk(node, f"{path}/", above | {address})
-        elif node is not None and node.size:
-            yield Member(path, node.shape, node.size)
+        if isinstance(node, h5py.Group) and path not in omitted and not _is_sparse(node):
+            yield from _walk(node, f"{path}/", above | {address}, omitted, visited)
+        else:
+            with suppress(*UNREADABLE):
+                yield from _one_member(path, node)
+
+
+def _attributes(group: h5py.Group, start: str) -> Iterator[Member]:
+    for name in named(group.attrs):
+        with suppress(*UNREADABLE):
+            value = group.attrs[name]
+            if not isinstance(value, h5py.Empty) and not (isinstance(value, str | bytes) and text(value) == "NoneType"):
+                yield Member(start + name, (), 1)
+
+
+def _is_sparse(group: h5py.Group) -> bool:
+    return set(group) >= {"data", "indices", "indptr", "shape"}
+
+
+def _one_member(path: str, node: Any) -> Iterator[Member]:
+    """Yield what is neither empty nor a group whose members count; a group is one that is left out or a matrix."""
+    if isinstance(node, h5py.Group):
+        shape = tuple(int(length) for length in node["shape"][()]) if _is_sparse(node) else (1,)
+        if math.prod(shape):
+            yield Member(path, shape, len(node["data"]) if _is_sparse(node) else 1)
+    elif node is not None and node.size:
+        yield Member(path, node.shape, node.size)
 
 
 def reason_not_stored(member: Member, file: h5py.File) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import h5py
@@ -18,7 +19,15 @@ from caiman_interface.nwb.parameters import parameters_name, read_rows
 from caiman_interface.nwb.ring_model import ring_model_name
 from caiman_interface.nwb.shifts import shifts_name
 
-from .caiman_values import held_dtype, is_same_json, matrix_at, numbers_at, parameters_in, row_sums_at
+from .caiman_values import (
+    held_dtype,
+    is_same_json,
+    matrix_at,
+    named,
+    numbers_at,
+    parameters_in,
+    row_sums_at,
+)
 from .comparison import difference
 from .context import NOT_IN_CAIMAN, Context, Result, compared, different, missing, not_from_caiman, not_stored
 from .fields import ESTIMATES, IMAGES
@@ -118,10 +127,12 @@ def parameter_results(context: Context, analysis: Mapping[str, Any]) -> Iterator
     place = parameters_name(context.objects.ending).name
     expected = {("analysis", name): value for name, value in _flat(analysis)}
     params = context.file.get("params")
-    for group in params if isinstance(params, h5py.Group) else ():
+    for group in named(params) if isinstance(params, h5py.Group) else ():
         node = params.get(group)
         if isinstance(node, h5py.Group):
-            expected.update({(group, name): value for name, value in parameters_in(node)})
+            expected.update(
+                {(group, name): value for name, value in parameters_in(node, f"params/{group}/", context.omitted)}
+            )
     paths = {key: _parameter_paths(context, *key) for key in expected}
     table = context.objects.parameters_table
     if table is None:
@@ -144,7 +155,7 @@ def _row_results(
     for key, value in expected.items():
         row = f"{place}/{'/'.join(key)}"
         if key not in stored:
-            if not omitted.issuperset(paths[key] or ("",)):
+            if not _is_omitted(*key, omitted):
                 yield missing(paths[key], row)
         elif key not in set(equal):
             yield different(paths[key], row, f"{_shown(published[key])} in CaImAn, {stored[key]} in the NWB file")
@@ -153,6 +164,12 @@ def _row_results(
     for group, name in stored:
         if (group, name) not in expected and not (group == "analysis" and name in _OF_THE_CONVERSION):
             yield not_from_caiman(f"{place}/{group}/{name}", claimed=True)
+
+
+def _is_omitted(group: str, name: str, omitted: frozenset[str]) -> bool:
+    """Return whether the conversion leaves out a parameter, or a group in which it is."""
+    path = PurePosixPath(name if group == "analysis" else f"params/{group}/{name}")
+    return any(str(part) in omitted for part in (path, *path.parents))
 
 
 def _parameter_paths(context: Context, group: str, name: str) -> tuple[str, ...]:

@@ -71,13 +71,14 @@ def verify(caiman_file: str | Path, nwb_file: str | Path, *, metadata_key: str |
         NwbResults.open(nwb_file, metadata_key) as written,
         h5py.File(caiman_file, "r") as file,
     ):
+        omitted = frozenset(omission.field for omission in results.omissions)
         context = Context(
             file,
             written.objects,
-            members(file),
+            members(file, omitted),
             frame_shape=tuple(results.frame_shape),
             num_frames=results.num_frames,
-            omitted=frozenset(omission.field for omission in results.omissions),
+            omitted=omitted,
         )
         found = [*_results(context, results)]
         found += _not_stored(context, results, found)
