@@ -32,7 +32,7 @@ _SHOWN_COMPONENTS = 10
 
 def missing_fields(estimates: Fields) -> tuple[str, ...]:
     """Return the fields that the file lacks: an interrupted save omits all fields that come later."""
-    present = {*estimates.group.names(), *estimates.group.attribute_names()}
+    present = set(estimates.names())
     return tuple(name for name in _FIELDS if name not in present)
 
 

@@ -149,7 +149,6 @@ class CaimanResults(ResultFile):
         _ = self.background_trace, self._stored_images, self._stored_ring_model, self.shifts, self.frame_added
         _ = self.settings
         record_missing_fields(self._estimates)
-        self._estimates.names()
         return self._log.sorted()
 
     @cached_property
