@@ -281,11 +281,12 @@ def test_the_text_that_tables_send_for_lists_of_numbers_is_accepted(info, restor
 
 
 def test_emptied_numbers_are_unknown(info) -> None:
-    """An emptied field is null in JSON, which the back end makes NaN where the schema has a number."""
+    """An emptied field is null in JSON, which the back end makes NaN where the schema has a number; a warning."""
     plane = plane_in(info["metadata"])
     plane.update(excitation_lambda=None, imaging_rate=None)
     plane["optical_channel"] = [{"name": "Green", "description": "Emission.", "emission_lambda": None}]
-    convert({**info, "stub_test": True})
+    with pytest.warns(UserWarning, match="emission_lambda of the optical channel 'Green' .* is empty.*nanometres"):
+        convert({**info, "stub_test": True})
     nwbfile = read(info)
     written = nwbfile.imaging_planes["ImagingPlane"]
     assert written.imaging_rate == RATE

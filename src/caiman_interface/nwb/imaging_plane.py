@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,7 +57,7 @@ def add_imaging_plane(nwbfile: NWBFile, metadata: Mapping[str, Any], plane_key: 
         return plane
     device_key = fields.pop("device_metadata_key", None)
     device = _placeholder_device(nwbfile) if device_key is None else add_device(nwbfile, metadata, device_key)
-    channels = [_optical_channel(channel) for channel in fields.pop("optical_channel", None) or [{}]]
+    channels = [_optical_channel(channel, name) for channel in fields.pop("optical_channel", None) or [{}]]
     plane = ImagingPlane(**{**PLANE_PLACEHOLDER, **fields}, optical_channel=channels, device=device)
     nwbfile.add_imaging_plane(plane)
     return plane
@@ -70,10 +72,17 @@ def _complete(plane: ImagingPlane, fields: Mapping[str, Any]) -> None:
         plane.grid_spacing = fields.get("grid_spacing")
 
 
-def _optical_channel(stated: Mapping[str, Any]) -> OpticalChannel:
-    return OpticalChannel(
-        **{**CHANNEL_PLACEHOLDER, **{key: value for key, value in stated.items() if value is not None}}
-    )
+def _optical_channel(given: Mapping[str, Any], plane_name: str) -> OpticalChannel:
+    """Return a channel; an empty wavelength of a channel that is described becomes NaN, with a warning."""
+    fields = {**CHANNEL_PLACEHOLDER, **{key: value for key, value in given.items() if value is not None}}
+    is_described = any(fields[key] != CHANNEL_PLACEHOLDER[key] for key in ("name", "description"))
+    if is_described and math.isnan(fields["emission_lambda"]):
+        warnings.warn(
+            f"emission_lambda of the optical channel '{fields['name']}' of imaging plane '{plane_name}' is empty: it "
+            "is written as NaN (unknown). Give the emission wavelength in nanometres, such as 510.0.",
+            stacklevel=2,
+        )
+    return OpticalChannel(**fields)
 
 
 def _placeholder_device(nwbfile: NWBFile) -> Any:
