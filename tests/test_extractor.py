@@ -583,7 +583,7 @@ def test_frames_that_cannot_be_cut(start: int, end: int | None) -> None:
         ([1, 2], [5], "Length of values"),
         ([1], [5, 7], "Length of values"),
         ([1, 2], [5, 5], "must match"),
-        ([1, 2], [5, 8], "not found"),
+        ([1, 2], [5, 8], r"must match the extractor's ROI ids\. ROI ids \[8\] not found"),
     ],
 )
 def test_properties_that_cannot_be_set(values: list[int], ids: list[int], message: str) -> None:

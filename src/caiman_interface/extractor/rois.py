@@ -153,9 +153,13 @@ class RoiExtractor(ExtractorBase):
         if len(array) != count or len(ids) != count:
             message = f"Length of values ({len(array)}) and ids ({len(ids)}) must match number of ROIs ({count})"
             raise ValueError(message)
-        positions = self._positions(ids)
+        try:
+            positions = self._positions(ids)
+        except ValueError as error:
+            message = f"Provided ids must match the extractor's ROI ids. {error}"
+            raise ValueError(message) from error
         if len(np.unique(positions)) != count:
-            message = "Provided ids must match the extractor's ROI ids"
+            message = "Provided ids must match the extractor's ROI ids: one is listed twice."
             raise ValueError(message)
         ordered = np.empty_like(array)
         ordered[positions] = array
