@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from conversions import convert, converted, copy_nwb, everything, read  # noqa: F401 (fixtures)
+from conversions import FILES, convert, converted, copy_nwb, everything, read  # noqa: F401 (fixtures)
 
 DATA = Path(__file__).parent / "data"
 CAIMAN_FILES = {path.stem: path for path in sorted(DATA.glob("*.hdf5"))}
@@ -29,6 +29,13 @@ def caiman_files() -> dict[str, Path]:
 @pytest.fixture(params=CAIMAN_FILES.values(), ids=CAIMAN_FILES)
 def caiman_file(request: pytest.FixtureRequest) -> Path:
     """Each real file in turn."""
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture(params=FILES)
+def converted_file(request: pytest.FixtureRequest) -> Path:
+    """Each real file in turn, for tests that convert; in the default run one file of each kind of analysis."""
     path: Path = request.param
     return path
 

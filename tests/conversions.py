@@ -21,6 +21,25 @@ from scipy import sparse
 from caiman_interface import CaimanSegmentationInterface
 
 DATA = Path(__file__).parent / "data"
+# One file of each kind of analysis. Tests that convert use these by default, and all files in the long run.
+KINDS = (
+    "sim1p_cnmfe",
+    "sim2p_denseA_twofnames",
+    "sim2p_full",
+    "sim2p_minimal",
+    "sim2p_onacid",
+    "sim2p_selected",
+    "sim2p_selected_none",
+    "sim2p_ser_v1.4.5",
+    "sim3d",
+    "sim_cnmfe_default_ssub",
+    "sim_onacid_nan",
+    "sim_restored_evaluated",
+)
+FILES = [
+    pytest.param(path, id=path.stem, marks=() if path.stem in KINDS else pytest.mark.long)
+    for path in sorted(DATA.glob("*.hdf5"))
+]
 KEY = "caiman_segmentation"
 START = datetime(2024, 5, 2, 10, 30, tzinfo=timezone.utc)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from neuroconv.tools.testing.data_interface_mixins import SegmentationExtractorInterfaceTestMixin
 from pynwb import read_nwb
 
 from caiman_interface import CaimanSegmentationInterface
+from conversions import FILES
 from written_values import check_written
 
 
@@ -36,6 +35,8 @@ class CaimanMixin(SegmentationExtractorInterfaceTestMixin):
             nwbfile.read_io.close()
 
 
-for path in sorted((Path(__file__).parent / "data").glob("*.hdf5")):
+for file in FILES:
+    path = file.values[0]
     test_class = f"Test_{path.stem.replace('.', '_')}"
-    globals()[test_class] = type(test_class, (CaimanMixin,), {"interface_kwargs": {"file_path": str(path)}})
+    members = {"interface_kwargs": {"file_path": str(path)}, "pytestmark": [*CaimanMixin.pytestmark, *file.marks]}
+    globals()[test_class] = type(test_class, (CaimanMixin,), members)

@@ -380,6 +380,7 @@ def replacements(stored: Any) -> Iterator[Any]:
             yield from (stored.astype("f2"), stored.astype(">f4"), stored * np.nan)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
 def test_anything_in_the_place_of_anything(
     base: Path,

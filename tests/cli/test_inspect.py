@@ -186,9 +186,9 @@ def test_components_that_were_judged_neither_way_are_counted(copy_of):
     assert [note.code for note in summary.notes] == ["partly-evaluated"]
 
 
-def test_shapes_are_those_of_every_file(caiman_file):
-    summary = summary_of(caiman_file)
-    with h5py.File(caiman_file) as file:
+def test_shapes_are_those_of_every_file(converted_file):
+    summary = summary_of(converted_file)
+    with h5py.File(converted_file) as file:
         count, frames = file["estimates/C"].shape
     assert summary.traces["denoised"].shape == (frames, count)
     assert summary.num_frames == frames

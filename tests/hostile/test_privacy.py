@@ -15,6 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
+from conversions import FILES
 from load import convert
 
 DATA = Path(__file__).parents[1] / "data"
@@ -87,7 +88,7 @@ def texts_in(path: Path) -> Iterator[str]:
     yield from found
 
 
-@pytest.mark.parametrize("source", sorted(DATA.glob("*.hdf5")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", FILES)
 def test_no_folder_host_or_user_of_the_computer_is_published(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / PLANTED
     folder.mkdir()

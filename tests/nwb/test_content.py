@@ -17,6 +17,7 @@ from scipy import sparse
 
 from caiman_interface import CaimanSegmentationInterface, verify
 from caiman_interface.nwb.parameters import read_parameters
+from conversions import KINDS
 
 Nwb = Callable[..., Path]
 Reader = Callable[[Path], Any]
@@ -76,7 +77,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     files = sorted((Path(__file__).parent.parent / "data").glob("sim[123]*.hdf5"))
     as_zarr = {"sim2p_selected", "sim1p_cnmfe_nbminus1", "sim3d", "sim2p_onacid"}
     cases = [(path, "hdf5") for path in files] + [(path, "zarr") for path in files if path.stem in as_zarr]
-    metafunc.parametrize("case", cases, indirect=True, ids=[f"{path.stem}-{backend}" for path, backend in cases])
+    parameters = [
+        pytest.param((path, backend), id=f"{path.stem}-{backend}", marks=() if path.stem in KINDS else pytest.mark.long)
+        for path, backend in cases
+    ]
+    metafunc.parametrize("case", parameters, indirect=True)
 
 
 def assert_same(values: Any, expected: Any) -> None:
@@ -394,9 +399,9 @@ def texts_in(path: Path) -> Iterator[str]:
     yield from found
 
 
-def test_no_local_folder_is_published(caiman_file: Path, converted: Nwb) -> None:
+def test_no_local_folder_is_published(converted_file: Path, converted: Nwb) -> None:
     # Among the texts are the specifications of NWB, which hold paths of their own.
-    leaks = [text for text in texts_in(converted(caiman_file.stem)) if re.search(r"/data/lab|/dat/|/scratch/", text)]
+    leaks = [text for text in texts_in(converted(converted_file.stem)) if re.search(r"/data/lab|/dat/|/scratch/", text)]
     assert leaks == []
 
 

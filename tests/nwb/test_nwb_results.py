@@ -58,9 +58,9 @@ def assert_same_matrix(written: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("backend", ["hdf5", "zarr"])
-def test_every_real_file_is_read_back(caiman_file: Path, converted: Nwb, backend: str) -> None:
-    nwb = converted(caiman_file.stem, backend)
-    with NwbResults.open(nwb) as written, CaimanResults.open(caiman_file) as results:
+def test_every_real_file_is_read_back(converted_file: Path, converted: Nwb, backend: str) -> None:
+    nwb = converted(converted_file.stem, backend)
+    with NwbResults.open(nwb) as written, CaimanResults.open(converted_file) as results:
         assert written.metadata_key == "caiman_segmentation"
         assert_same_results(written, results)
 

@@ -95,8 +95,8 @@ def test_the_schema_of_nwb_is_kept(converted: Nwb, name: str) -> None:
     assert validate_schema(path=str(converted(name))) == []
 
 
-def test_nwbinspector_has_nothing_to_say_that_could_be_helped(caiman_file: Path, converted: Nwb) -> None:
-    with np.load(caiman_file.with_name(f"{caiman_file.stem}_ref.npz")) as reference:
+def test_nwbinspector_has_nothing_to_say_that_could_be_helped(converted_file: Path, converted: Nwb) -> None:
+    with np.load(converted_file.with_name(f"{converted_file.stem}_ref.npz")) as reference:
         count = int(reference["A_shape"][1])
         frames = reference["C"].shape[1]
         background = len(reference["f"]) if "f" in reference else 0
@@ -109,7 +109,7 @@ def test_nwbinspector_has_nothing_to_say_that_could_be_helped(caiman_file: Path,
         expected.append(("check_data_orientation", "Background"))
     if count == 0:  # a table without rows, at whose columns three checks themselves fail
         expected.append(("check_empty_table", "PlaneSegmentation"))
-    messages = list(inspect_nwbfile(nwbfile_path=converted(caiman_file.stem)))
+    messages = list(inspect_nwbfile(nwbfile_path=converted(converted_file.stem)))
     failed = [message.check_function_name for message in messages if message.object_name is None]
     assert len(failed) == (3 if count == 0 else 0)
     assert all("IndexError" in check for check in failed)

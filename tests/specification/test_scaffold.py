@@ -58,10 +58,10 @@ def scaffold(tmp_path):
     return scaffold
 
 
-def test_every_real_file_gives_a_scaffold_with_blanks_and_no_errors(caiman_file, tmp_path):
+def test_every_real_file_gives_a_scaffold_with_blanks_and_no_errors(converted_file, tmp_path):
     path = tmp_path / "session.yml"
     path.write_text(
-        write_scaffold(plan_sessions([caiman_file]), folder=tmp_path, file_name=path.name), encoding="utf-8"
+        write_scaffold(plan_sessions([converted_file]), folder=tmp_path, file_name=path.name), encoding="utf-8"
     )
     findings = check_specification(path).findings
     assert {finding.severity for finding in findings} <= {"blank", "warning"}

@@ -38,14 +38,14 @@ def details(report: VerificationReport, outcome: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("backend", ["hdf5", "zarr"])
-def test_nothing_of_a_real_file_is_lost(caiman_file: Path, backend: str, converted: Nwb) -> None:
-    report = verify(caiman_file, converted(caiman_file.stem, backend))
+def test_nothing_of_a_real_file_is_lost(converted_file: Path, backend: str, converted: Nwb) -> None:
+    report = verify(converted_file, converted(converted_file.stem, backend))
     assert report.ok, str(report)
     assert report.extra == []
     told = {
         path for outcome in ("equal", "not_stored") for finding in getattr(report, outcome) for path in finding.caiman
     }
-    assert members_with_values(caiman_file) - told == set()
+    assert members_with_values(converted_file) - told == set()
     assert all(finding.detail not in {"", UNKNOWN} for finding in report.not_stored)
 
 
