@@ -88,7 +88,7 @@ def test_an_interface_says_what_it_holds(caiman_files):
         "600 frames at 15.49 Hz; metadata_key 'a<b')"
     )
     html = interface._repr_html_()
-    assert "<td style='text-align: left'>600 frames at 15.49 Hz</td>" in html
+    assert "<td style='text-align:left'>600 frames at 15.49 Hz</td>" in html
     assert "a&lt;b" in html
     interface.segmentation_extractor.results.close()
 

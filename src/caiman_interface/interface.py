@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from pynwb import NWBFile
 
 from .caiman_file import CaimanFileError
+from .caiman_file.display import html_table
 from .conversion.notices import MovieComparison, warn_of_file, warn_of_lists
 from .conversion.planning import ending_of, plan_of, sampling_frequency_of
-from .conversion.representation import as_html, summary
+from .conversion.representation import summary
 from .conversion.timestamps import find_timestamps, read_timestamps
 from .extractor import CaimanSegmentationExtractor
 from .metadata import (
@@ -118,7 +119,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         return f"{type(self).__name__}({'; '.join(self._summary().values())})"
 
     def _repr_html_(self) -> str:
-        return as_html(self._summary())
+        return html_table(type(self).__name__, self._summary())
 
     def _summary(self) -> dict[str, str]:
         return summary(self.segmentation_extractor, self.metadata_key, self.sampling_frequency)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .acceptance import HAND_PICKED, Acceptance, Verdict, read_acceptance, read_hand_picked
 from .analysis import AnalysisContext
-from .display import html_table
+from .display import html_table, public_names
 from .edits import Edits, have_same_order
 from .encoding import Node, check_is_stored, describe, is_numeric
 from .errors import CaimanFileError
@@ -88,7 +88,7 @@ class Components:
         return html_table(f"{self.count} components", {"Accepted": accepted, **facts})
 
     def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
+        return public_names(super().__dir__())
 
     @cached_property
     def traces(self) -> NamedItems[Trace]:
@@ -102,14 +102,12 @@ class Components:
         raw = None if denoised is None or residual is None else SumRows(denoised, residual)
         if residual is not None and raw is None:
             self._fields.omit(self._residual_name, "is added to C, which is left out or absent")
-        found = {"raw": raw, **rows}
-        return NamedItems({name: Trace(one) for name, one in found.items() if one is not None}, kind="traces")
+        return NamedItems({name: _trace(one) for name, one in {"raw": raw, **rows}.items()}, kind="traces")
 
     @cached_property
     def residual(self) -> Trace | None:
         """The residual YrA (R where YrA is absent), lazy, of shape (frames, components); None where there is none."""
-        rows = self._rows(self._residual_name)
-        return None if rows is None else Trace(rows)
+        return _trace(self._rows(self._residual_name))
 
     @cached_property
     def dff_deconvolution(self) -> NamedItems[Trace]:
@@ -118,18 +116,14 @@ class Components:
         ``select_components`` does not update them: those that cover other components, or may be in another order, are
         left out.
         """
-        found = {name: self._rows(stored) for name, stored in DFF_TRACES.items()} if self.count else {}
+        rows = {name: self._rows(stored) for name, stored in DFF_TRACES.items()} if self.count else {}
         reason = self._reason_for_order
-        if reason is not None and not (
-            self._edits.are_restored is False and self._follow_dff(found.get("dff_denoised"))
-        ):
-            for name, stored in DFF_TRACES.items():
-                if found.get(name) is not None:
-                    self._fields.omit(stored, reason)
-            found = {}
-        return NamedItems(
-            {name: Trace(rows) for name, rows in found.items() if rows is not None}, kind="traces of dF/F"
-        )
+        if reason is not None and (self._edits.are_restored or not self._follow_dff(rows.get("dff_denoised"))):
+            for name, one in rows.items():
+                if one is not None:
+                    self._fields.omit(DFF_TRACES[name], reason)
+            rows = {}
+        return NamedItems({name: _trace(one) for name, one in rows.items()}, kind="traces of dF/F")
 
     @cached_property
     def acceptance(self) -> Acceptance:
@@ -157,8 +151,7 @@ class Components:
 
         Each has shape (components,). Values that cover other components or may be in another order are left out.
         """
-        found = {name: values for name in METRICS if (values := self._metric(name)) is not None}
-        return NamedItems(found, kind="metrics")
+        return NamedItems({name: self._metric(name) for name in METRICS}, kind="metrics")
 
     @cached_property
     def fits(self) -> NamedItems[NDArray[Any]]:
@@ -168,8 +161,7 @@ class Components:
         ``ar_coefficients`` (components, p). Values that cover other components than those in the file (OnACID
         keeps those of its first batch) and initial values are left out.
         """
-        found = {name: values for name in FITS if (values := self._fit(name)) is not None}
-        return NamedItems(found, kind="fits")
+        return NamedItems({name: self._fit(name) for name in FITS}, kind="fits")
 
     def read_all_fields(self) -> None:
         """Read every field except the values of traces, so that all omissions are known."""
@@ -274,6 +266,10 @@ class Components:
         """Return whether the deconvolved ΔF/F is in the order of F_dff, which edits keep up to date."""
         dff = self._rows(STORED_TRACES["dff"])
         return rows is not None and dff is not None and have_same_order(dff, rows)
+
+
+def _trace(rows: Rows | None) -> Trace | None:
+    return None if rows is None else Trace(rows)
 
 
 def stored_footprints(estimates: FileGroup) -> StoredMatrix:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 
 
@@ -13,3 +13,8 @@ def html_table(title: str, rows: Mapping[str, object]) -> str:
         for name, value in rows.items()
     )
     return f"<table><caption>{escape(title)}</caption>{cells}</table>"
+
+
+def public_names(names: Iterable[str]) -> list[str]:
+    """Return the names that completion offers: those that are public or special."""
+    return [name for name in names if not name.startswith("_") or name.startswith("__")]

@@ -189,10 +189,15 @@ def _read_nested(node: Any, *, depth: int, numbers_of_values: Iterator[int]) -> 
             name: _read_nested(members[name], depth=depth + 1, numbers_of_values=numbers_of_values)
             for name in sorted(members)
         }
-    return _plain(node)
+    return _python_value(node)
 
 
-def _plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
+    """Return a value from `read_value` with arrays as lists."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _python_value(value: Any) -> Any:
     """Convert a value that h5py returned to plain Python."""
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in _NUMBER_KINDS:

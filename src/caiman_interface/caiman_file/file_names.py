@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
+from typing import Any
+
+from .encoding import json_value
 
 LOCAL_FOLDER = "(local folder)"
 CUT_OFF = "(cut off by CaImAn)"
@@ -56,6 +59,18 @@ def published_name(text: str, *, maybe_cut: bool = False) -> str:
     if maybe_cut and is_cut_file_name(text) and not _may_be_movie(last):
         return CUT_OFF
     return LOCAL_FOLDER if names_a_person or is_folder else last
+
+
+def published_value(value: Any) -> Any:
+    """Return a value of CaImAn's parameters as JSON can hold it, with `published_name` in place of each text.
+
+    Only texts in lists may have been cut off by CaImAn.
+    """
+    if isinstance(value, dict):
+        return {name: published_value(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [published_name(item, maybe_cut=True) if isinstance(item, str) else item for item in value]
+    return published_name(value) if isinstance(value, str) else json_value(value)
 
 
 def _may_be_movie(name: str) -> bool:

@@ -20,13 +20,10 @@ from .groups import read
 from .omissions import UnusableFieldError
 from .parameters import InitParameters
 
-# CaImAn's name of each image that it stores as it is.
-IMAGES = {"correlation": "Cn", "noise": "sn", "baseline": "b0"}
-
-# `Cn` contains the peak-to-noise ratio of each pixel where it is not a correlation.
-PEAK_TO_NOISE = "peak_to_noise"
-
-_ORDER = ("correlation", PEAK_TO_NOISE, "mean", "noise", "baseline")
+# CaImAn's field of each image, in the order in which images are listed. `Cn` contains the peak-to-noise ratio of each
+# pixel if it is not a correlation; the mean is the sum of `b`.
+IMAGE_FIELDS = {"correlation": "Cn", "peak_to_noise": "Cn", "mean": "b", "noise": "sn", "baseline": "b0"}
+_STORED_IMAGES = ("correlation", "noise", "baseline")
 
 # Correlations of single precision exceed 1 by rounding.
 _GREATEST_CORRELATION = 1 + 1e-5
@@ -59,17 +56,18 @@ class ImageShapes:
 def read_images(estimates: Fields, shapes: ImageShapes) -> dict[str, NDArray[Any]]:
     """Read the images that CaImAn stores as they are."""
     images: dict[str, NDArray[Any]] = {}
-    for key, name in IMAGES.items():
+    for key in _STORED_IMAGES:
+        name = IMAGE_FIELDS[key]
         image = estimates.read(name, partial(_image, estimates, name=name, shapes=shapes), ndim=1)
         if image is not None:
-            images[PEAK_TO_NOISE if name == "Cn" and not _is_correlation(image) else key] = image
+            images["peak_to_noise" if name == "Cn" and not _is_correlation(image) else key] = image
     return images
 
 
 def with_mean_image(stored: Mapping[str, NDArray[Any]], background: Footprints | None) -> dict[str, NDArray[Any]]:
     """Return all images of a file in a fixed order: the stored ones, and the sum of the spatial background."""
     images = dict(stored) if background is None else {**stored, "mean": background.total()}
-    return {name: images[name] for name in _ORDER if name in images}
+    return {name: images[name] for name in IMAGE_FIELDS if name in images}
 
 
 def downsampled_shape(frame_shape: tuple[int, ...], *factors: int | None) -> tuple[int, ...] | None:

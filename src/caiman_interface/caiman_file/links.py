@@ -15,15 +15,13 @@ from pathlib import Path
 import h5py
 
 from .errors import CaimanFileError
+from .groups import DAMAGE
 from .opening import open_hdf5
 
 FOLLOW_LINKS_VARIABLE = "CAIMAN_INTERFACE_FOLLOW_LINKS"
 """The environment variable that, if set, allows files outside of the directory of the CaImAn file."""
 
 DEEPEST = 64  # groups within groups; deeper ones are not read
-
-# What h5py raises for a damaged or dangling member; reading that member reports it.
-_DAMAGE = (LookupError, OSError, ValueError, TypeError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def _named_files(group: h5py.Group, start: str, seen: set[int]) -> Iterator[_Nam
                 continue  # what a soft link leads to is visited at its own place
             node = group[name]
             address = h5py.h5o.get_info(node.id).addr
-        except _DAMAGE:
+        except DAMAGE:  # reading the member reports it
             continue
         if address in seen:
             continue
@@ -114,13 +112,13 @@ def _named_files(group: h5py.Group, start: str, seen: set[int]) -> Iterator[_Nam
 def _names(group: h5py.Group) -> list[str]:
     try:
         return list(group)
-    except _DAMAGE:
+    except DAMAGE:
         return []
 
 
 def _storage(place: str, dataset: h5py.Dataset) -> Iterator[_NamedFile]:
     """Yield the files in which a dataset is stored."""
-    with suppress(*_DAMAGE):
+    with suppress(*DAMAGE):
         yield from (_NamedFile(place, name, is_raw=True) for name, *_ in dataset.external or ())
         if dataset.is_virtual:
             yield from (_NamedFile(place, one.file_name) for one in dataset.virtual_sources() if one.file_name != ".")

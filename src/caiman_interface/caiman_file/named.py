@@ -14,13 +14,13 @@ class NamedItems(dict[str, _T]):
     Parameters
     ----------
     items : mapping
-        The items.
+        The items; those that are None are left out.
     kind : str
         What they are, in the plural, for the message.
     """
 
-    def __init__(self, items: Mapping[str, _T], *, kind: str) -> None:
-        super().__init__(items)
+    def __init__(self, items: Mapping[str, _T | None], *, kind: str) -> None:
+        super().__init__({name: item for name, item in items.items() if item is not None})
         self.kind = kind
 
     def __missing__(self, name: object) -> NoReturn:

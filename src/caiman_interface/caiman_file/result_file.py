@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 import h5py
 from typing_extensions import Self
 
+from .display import public_names
 from .errors import CaimanFileError
 from .links import check_links
 from .opening import FileIdentity, is_same_file, open_hdf5
@@ -50,16 +50,11 @@ class ResultFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
+        return public_names(super().__dir__())
 
     def check_unchanged(self) -> None:
         """Check that the file was not overwritten or replaced since it was opened.

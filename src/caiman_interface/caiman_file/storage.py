@@ -17,7 +17,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import DEEPEST_NESTING, check_is_stored, is_absent, is_name, is_numeric, is_sparse, read_value, text_of
+from .encoding import (
+    DEEPEST_NESTING,
+    check_is_stored,
+    is_absent,
+    is_name,
+    is_numeric,
+    is_sparse,
+    json_value,
+    read_value,
+    text_of,
+)
 from .groups import DAMAGE
 from .omissions import UnusableFieldError
 
@@ -63,7 +73,7 @@ def describe_storage(file: h5py.File) -> dict[str, Any]:
         with suppress(UnusableFieldError, *DAMAGE):  # an unreadable value is not restored
             entry = _entry(path, node)
             name = path.removeprefix(_PARAMETERS)
-            if name == path or entry != usual_storage(_plain(node)):
+            if name == path or entry != usual_storage(json_value(read_value(node))):
                 described[path] = entry
     for group in ("estimates", "estimates/discarded_components"):
         with suppress(UnusableFieldError, *DAMAGE):
@@ -192,9 +202,3 @@ def _are_equal(first: Any, second: Any) -> bool:
     step = max(1, _BLOCK_BYTES // row_bytes)
     blocks = (slice(start, start + step) for start in range(0, first.shape[0], step))
     return all(np.array_equal(first[block], second[block], equal_nan=first.dtype.kind == "f") for block in blocks)
-
-
-def _plain(node: Any) -> Any:
-    """Return a parameter as plain values, without arrays."""
-    value = read_value(node)
-    return value.tolist() if isinstance(value, np.ndarray) else value

@@ -141,7 +141,7 @@ def describe_file(results: CaimanResults) -> FileSummary:
         movie_files=results.parameters.data.fnames,
         components=_component_facts(results),
         background=_background(results),
-        missing=_missing(results, facts),
+        missing=_not_computed(results, facts),
         left_out=tuple(LeftOutField(field=one.field, reason=one.reason) for one in results.omissions),
         warnings=results.warnings,
         notes=_notes(results),
@@ -189,7 +189,7 @@ def _range(values: NDArray[Any]) -> MetricFacts:
     return MetricFacts(shape=values.shape, dtype=str(values.dtype), lowest=lowest, median=median, highest=highest)
 
 
-def _missing(results: CaimanResults, facts: dict[str, dict[str, Any]]) -> tuple[str, ...]:
+def _not_computed(results: CaimanResults, facts: dict[str, dict[str, Any]]) -> tuple[str, ...]:
     """Return the names of what is absent, as keys of the summary."""
     expected = {
         "traces": ("raw", "dff", "denoised", "deconvolved"),

@@ -1,12 +1,8 @@
-"""Short descriptions of an interface, as text and as HTML for notebooks."""
+"""A short description of an interface."""
 
 from __future__ import annotations
 
-from html import escape
-
 from caiman_interface.extractor import CaimanSegmentationExtractor
-
-_CELL = "style='text-align: left'"
 
 
 def summary(extractor: CaimanSegmentationExtractor, metadata_key: str, rate: float | None) -> dict[str, str]:
@@ -21,9 +17,3 @@ def summary(extractor: CaimanSegmentationExtractor, metadata_key: str, rate: flo
         "Traces": frames if rate is None else f"{frames} at {rate:g} Hz",
         "Metadata": f"metadata_key '{metadata_key}'",
     }
-
-
-def as_html(entries: dict[str, str]) -> str:
-    """Return a table of labels and values."""
-    rows = (f"<tr><th {_CELL}>{escape(key)}</th><td {_CELL}>{escape(text)}</td></tr>" for key, text in entries.items())
-    return f"<table>{''.join(rows)}</table>"

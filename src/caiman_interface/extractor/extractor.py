@@ -14,7 +14,7 @@ from typing_extensions import Self
 
 from caiman_interface._compat.roiextractors import PropertyInfo, RoiId, RoiMasks
 from caiman_interface.caiman_file import Footprints
-from caiman_interface.caiman_file.display import html_table
+from caiman_interface.caiman_file.display import html_table, public_names
 
 from .masks import PixelMask, image_masks, locations, pixel_masks
 from .rois import MOST_LISTED
@@ -85,7 +85,7 @@ class CaimanSegmentationExtractor(TraceExtractor):
         )
 
     def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if not name.startswith("_") or name.startswith("__")]
+        return public_names(super().__dir__())
 
     # Views
 

@@ -31,7 +31,7 @@ class CheckedModel(BaseModel):
             raise ValidationError.from_exception_data(error.title, found) from None
 
 
-def unknown_key(name: Any, value: Any, known: Iterable[str]) -> InitErrorDetails:
+def unknown_key_error(name: Any, value: Any, known: Iterable[str]) -> InitErrorDetails:
     """Return the error for a key that is not among the `known` ones."""
     names = list(known)
     near = difflib.get_close_matches(str(name), names, n=1)
@@ -41,7 +41,7 @@ def unknown_key(name: Any, value: Any, known: Iterable[str]) -> InitErrorDetails
 
 def _explained(details: ErrorDetails, known: Iterable[str]) -> InitErrorDetails:
     if details["type"] == "extra_forbidden" and len(details["loc"]) == 1:
-        return unknown_key(details["loc"][0], details["input"], known)
+        return unknown_key_error(details["loc"][0], details["input"], known)
     if details["type"] == "path_not_file":
         # pydantic shortens a long input in the middle, which is where paths differ.
         return custom_error(

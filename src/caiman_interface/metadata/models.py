@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
-from .checked import CheckedModel, EmptyIsNone, ListOf, OptionalNumber, unknown_key
+from .checked import CheckedModel, EmptyIsNone, ListOf, OptionalNumber, unknown_key_error
 
 
 def _positive_or_unknown(value: float) -> float:
@@ -222,7 +222,7 @@ class OphysMetadata(CheckedModel):
         """Refuse a block with a name similar to one of ours: it would be ignored without a warning."""
         ours = list(cls.model_fields)
         misspelt = [
-            unknown_key(name, block, ours)
+            unknown_key_error(name, block, ours)
             for name, block in (value.items() if isinstance(value, Mapping) else ())
             if name not in (*ours, *_BLOCKS_OF_OTHERS) and difflib.get_close_matches(str(name), ours, cutoff=0.8)
         ]

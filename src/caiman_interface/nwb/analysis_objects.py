@@ -17,6 +17,7 @@ from pynwb.base import Images
 from pynwb.core import DynamicTable
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
+from caiman_interface.caiman_file.images import IMAGE_FIELDS
 from caiman_interface.metadata.vocabulary import (
     COMPONENTS,
     DEFAULT_METADATA_KEY,
@@ -45,7 +46,7 @@ _TRACE_FIELDS = {
     "S": "deconvolved",
     "f": "background",
 }
-_IMAGE_FIELDS = {"Cn": "correlation", "b0": "baseline", "b": "mean", "sn": "noise"}
+_IMAGE_KEYS = {field: key for key, field in reversed(IMAGE_FIELDS.items())}
 
 
 class AnalysisObjects:
@@ -195,7 +196,7 @@ class AnalysisObjects:
         found = {name: self._named_images(name, by_name) for name in IMAGES}
         for name in IMAGES:
             if not found[name] and self.is_only and not self._was_left_out(f"images/{name}"):
-                found[name] = [image for image in stored if _field_in(image.description, _IMAGE_FIELDS) == name]
+                found[name] = [image for image in stored if _field_in(image.description, _IMAGE_KEYS) == name]
         return {name: images for name, images in found.items() if images}
 
     def _named_images(self, key: str, by_name: Mapping[str, Any]) -> list[Any]:

@@ -12,7 +12,8 @@ from pynwb import NWBFile
 from pynwb.core import DynamicTable, VectorData
 
 from caiman_interface.caiman_file import CaimanResults
-from caiman_interface.caiman_file.file_names import published_name
+from caiman_interface.caiman_file.encoding import json_value
+from caiman_interface.caiman_file.file_names import published_value
 
 from .containers import ophys_module
 from .names import ObjectName
@@ -157,7 +158,7 @@ def parameter_rows(results: CaimanResults) -> Iterator[ParameterRow]:
     groups = {ANALYSIS_GROUP: analysis, **results.parameters.stored}
     for group, parameters in groups.items():
         for name, value in _flat(parameters):
-            stored, published = (json.dumps(form) for form in (_plain(value), _published(value)))
+            stored, published = (json.dumps(form) for form in (json_value(value), published_value(value)))
             yield ParameterRow(group, name, published, shortened=published != stored)
 
 
@@ -167,15 +168,3 @@ def _flat(parameters: dict[str, Any], start: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{start}{name}/")
         else:
             yield start + name, value
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold."""
-    return value.tolist() if isinstance(value, np.ndarray) else value
-
-
-def _published(value: Any) -> Any:
-    """Return a value that JSON can hold and a stranger may read."""
-    if isinstance(value, list):  # of texts: these alone were cut off by old serialisers
-        return [published_name(item, maybe_cut=True) if isinstance(item, str) else item for item in value]
-    return published_name(value) if isinstance(value, str) else _plain(value)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caiman_interface.caiman_file import CaimanResults
-from caiman_interface.caiman_file.file_names import published_name
+from caiman_interface.caiman_file.file_names import published_value
 
 from .style import STYLES
 
@@ -281,23 +281,9 @@ def _statuses(components: Any) -> tuple[str, ...]:
 
 
 def _parameters(results: CaimanResults | NwbResults) -> dict[str, dict[str, Any]]:
+    """Return the parameters without directory names: a report is shown to others."""
     stored: Any = getattr(results.parameters, "stored", results.parameters)
-    return {
-        group: {name: _plain(value) for name, value in values.items()}
-        for group, values in stored.items()
-        if isinstance(values, dict)
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Return a parameter as plain Python, without directory names: a report is shown to others."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, list | tuple):
-        return [published_name(item, maybe_cut=True) if isinstance(item, str) else item for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return published_name(value) if isinstance(value, str) else value
+    return {group: published_value(values) for group, values in stored.items() if isinstance(values, dict)}
 
 
 def _peak_to_noise(components: ComponentSet) -> NDArray[np.float64]:

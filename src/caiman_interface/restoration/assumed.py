@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS, STORED_TRACES
+from caiman_interface.caiman_file.images import IMAGE_FIELDS
 from caiman_interface.nwb.nwb_components import NwbComponents
 from caiman_interface.nwb.nwb_results import NwbResults
 
@@ -123,9 +124,9 @@ def _other_storage(results: NwbResults) -> dict[str, Any]:
     model = results.ring_model
     if model is not None:
         found["W"] = ["sparse", list(model.shape), {**_SPARSE, "data": model.dtype.name}]
-    for key, name in {"correlation": "Cn", "noise": "sn", "baseline": "b0"}.items():
-        image = results.images.get(key)
-        if image is not None:
+    for key, image in results.images.items():
+        name = IMAGE_FIELDS[key]
+        if name != "b":
             found[name] = _array(image.dtype, image.shape if name == "Cn" else (image.size,))
     if results.shifts is not None:
         found["shifts"] = _array(results.shifts.dtype, results.shifts.shape)

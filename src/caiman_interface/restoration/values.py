@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from caiman_interface.caiman_file import Trace
 from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS, STORED_TRACES
+from caiman_interface.caiman_file.images import IMAGE_FIELDS
 from caiman_interface.caiman_file.storage import number_text
 from caiman_interface.nwb.nwb_components import NwbComponents
 from caiman_interface.nwb.nwb_results import NwbResults
@@ -20,7 +21,6 @@ from .dialect import Block, SparseParts
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-_IMAGES = {"Cn": ("correlation", "peak_to_noise"), "sn": ("noise",), "b0": ("baseline",)}
 _TRACE_KEYS = {stored: key for key, stored in {**STORED_TRACES, **DFF_TRACES}.items()}
 _COLUMN_KEYS = {stored: key for key, stored in {**METRICS, **FITS}.items()}
 _PICKED_KEYS = {stored: key for key, stored in HAND_PICKED.items()}
@@ -181,8 +181,8 @@ class FieldOfViewValues:
         if name == "W":
             model = self._results.ring_model
             return None if model is None else matrix_value(model.tocsc(), entry, with_zeros=True)
-        if name in _IMAGES:
-            return self._image(_IMAGES[name], entry)
+        if name in IMAGE_FIELDS.values():
+            return self._image(name, entry)
         if name == "shifts":
             return self._shifts(entry)
         return None
@@ -191,8 +191,8 @@ class FieldOfViewValues:
         blocks = _frames(lambda part: trace[part], trace, self._chunk_frames("background"))
         return Found(blocks, (trace.shape[1], trace.shape[0]), _precision_note(trace.dtype, entry[0]))
 
-    def _image(self, keys: tuple[str, ...], entry: Any) -> Found | None:
-        image = next((self._results.images[key] for key in keys if key in self._results.images), None)
+    def _image(self, name: str, entry: Any) -> Found | None:
+        image = next((image for key, image in self._results.images.items() if IMAGE_FIELDS.get(key) == name), None)
         dtype, shape = entry[:2]
         if image is None or image.size != np.prod(shape):
             return None

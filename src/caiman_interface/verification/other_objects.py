@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pynwb.core import DynamicTable
 
-from caiman_interface.caiman_file.file_names import published_name
+from caiman_interface.caiman_file.file_names import published_value
 from caiman_interface.metadata.vocabulary import COMPONENTS
 from caiman_interface.metadata.vocabulary import IMAGES as IMAGE_TEXTS
 from caiman_interface.nwb.parameters import parameters_name, read_rows
@@ -148,7 +148,7 @@ def _row_results(
     stored: Mapping[tuple[str, str], str],
     omitted: frozenset[str],
 ) -> Iterator[Result]:
-    published = {key: _published(value) for key, value in expected.items()}
+    published = {key: published_value(value) for key, value in expected.items()}
     equal = [key for key in expected if key in stored and is_same_json(stored[key], published[key])]
     found = tuple(path for key in equal for path in paths[key])
     yield compared(found, place, None, note=f"{len(equal)} parameters")
@@ -178,13 +178,6 @@ def _parameter_paths(context: Context, group: str, name: str) -> tuple[str, ...]
     if name == "frame_shape":
         return context.paths("", ["dims", f"{ESTIMATES}/dims", f"{ESTIMATES}/discarded_components/dims"])
     return context.paths("", [name])
-
-
-def _published(value: Any) -> Any:
-    """Return a value without the directories of file names."""
-    if isinstance(value, list) and any(isinstance(item, str) for item in value):
-        return [published_name(item, maybe_cut=True) if isinstance(item, str) else item for item in value]
-    return published_name(value) if isinstance(value, str) else value
 
 
 def _shown(value: Any) -> str:
