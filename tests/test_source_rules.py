@@ -54,12 +54,8 @@ TOO_LONG: frozenset[str] = frozenset(
 )
 UNREVISED: frozenset[str] = frozenset(
     {
-        "README.md",
         "benchmarks/README.md",
-        "docs/dandi.md",
         "docs/nwb-content.md",
-        "docs/python.md",
-        "docs/round-trip.md",
         "src/caiman_interface/nwb/__init__.py",
         "src/caiman_interface/nwb/chunking.py",
         "src/caiman_interface/nwb/content.py",
@@ -74,8 +70,6 @@ UNREVISED: frozenset[str] = frozenset(
         "src/caiman_interface/nwb/vocabulary.py",
         "src/caiman_interface/plugins/__init__.py",
         "src/caiman_interface/plugins/registry.py",
-        "src/caiman_interface/restoration/reasons.py",
-        "src/caiman_interface/restoration/values.py",
         "src/caiman_interface/verification/inventory.py",
         "src/caiman_interface/verification/other_objects.py",
     }

@@ -17,8 +17,8 @@ _REASONS = {
         "include_ring_model"
     ),
     "center": "centres of the initialization, which do not match the components",
-    "mmap_file": "without its directory, which may identify a person",
-    "fnames": "without their directories, which may identify a person",
+    "mmap_file": "without its directory, which may identify someone",
+    "fnames": "without their directories, which may identify someone",
 }
 # Of the estimates, and of the online analysis itself.
 _ESTIMATES_BUFFERS = (

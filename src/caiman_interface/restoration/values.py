@@ -25,7 +25,7 @@ _TRACE_KEYS = {stored: key for key, stored in {**STORED_TRACES, **DFF_TRACES}.it
 _COLUMN_KEYS = {stored: key for key, stored in {**METRICS, **FITS}.items()}
 _PICKED_KEYS = {stored: key for key, stored in HAND_PICKED.items()}
 _LISTS = {"idx_components", "idx_components_bad", *_PICKED_KEYS}
-_BLOCK_BYTES = 2**25
+_BLOCK_BYTES = 2**24
 
 _SINGLE_PRECISION = "the NWB file has it in {found}, CaImAn had {wanted}"
 _ROUNDED_RESIDUAL = "computed as raw trace minus C, which may differ in the last place"
@@ -255,7 +255,7 @@ def _frames(read: Callable[[slice], NDArray[Any]], trace: Trace, chunk_frames: i
 
 
 def _precision_note(found: np.dtype[Any], wanted: str) -> str | None:
-    """Say so if the NWB file has fewer digits than CaImAn's file had."""
+    """Return a note if the NWB file has fewer digits than CaImAn's file had."""
     if wanted in {found.name, "str"} or wanted.startswith("S"):
         return None
     is_exact = np.can_cast(np.dtype(wanted), found, casting="safe")
