@@ -42,22 +42,23 @@ def test_problems_have_status_1_and_stand_on_standard_output(run, specification)
     result = run("validate", specification, "--data-folder-path", DATA)
     assert result.exit_code == 1
     assert result.stdout == (
-        f"{specification}:11:26: error: there is no file: {DATA / 'sim2p_minimum.hdf5'}\n"
+        f"{specification}:11:26: error: the file does not exist\n"
         "    at        experiments.day1.sessions[0].source_data.Segmentation.file_path\n"
-        "    found     no such file\n"
-        "    expected  a file; its path is relative to the folder of the specification, or to --data-folder-path\n"
+        f"    found     {DATA / 'sim2p_minimum.hdf5'}\n"
+        "    expected  a path relative to the folder of the specification, or to --data-folder-path\n"
         "    remedy    Did you mean 'sim2p_minimal.hdf5', in the same folder?\n"
     )
     assert result.stderr == f"{specification}: 1 session, cannot be converted yet; found 1 error\n"
 
 
-def test_a_blank_is_one_line_and_has_status_1(run, specification):
+def test_blanks_are_listed_and_have_status_1(run, specification):
     specification.write_text(SPECIFICATION.replace("2024-05-03T14:30:00+02:00", ""))
     result = run("validate", specification, "--data-folder-path", DATA)
     assert result.exit_code == 1
     assert result.stdout == (
-        f"{specification}:3:5: blank: 'session_start_time' has to be filled in: date, time and time zone of the first "
-        'frame, in quotes, e.g. "2024-05-03T14:30:00+02:00"\n'
+        f"{specification}: 1 blank to fill in\n"
+        "    line 3: session_start_time (date, time and time zone of the first frame)\n"
+        "    Fill them in, or delete lines of optional values that are not known.\n"
     )
     assert "found 1 blank to fill in" in result.stderr
 
@@ -98,7 +99,7 @@ def test_output_that_exists_is_an_error(run, specification, tmp_path):
     (tmp_path / "one.nwb").touch()
     result = run("validate", specification, "--data-folder-path", DATA, "-o", tmp_path)
     assert result.exit_code == 1
-    assert f":9:9: error: the output exists: {tmp_path / 'one.nwb'}" in result.stdout
+    assert ":9:9: error: the output exists\n" in result.stdout
 
 
 def test_several_specifications_are_all_checked(run, specification, tmp_path):

@@ -67,7 +67,7 @@ def test_every_real_file_gives_a_scaffold_with_blanks_and_no_errors(converted_fi
     assert {finding.severity for finding in findings} <= {"blank", "warning"}
     blanks = [finding for finding in findings if finding.severity == "blank"]
     assert {finding.key for finding in blanks} == BLANKS
-    assert all(", e.g. " in finding.expected for finding in blanks)
+    assert all(", for example " in finding.remedy for finding in blanks)
     assert {finding.key for finding in findings} - BLANKS <= {FILE}  # what the file itself warns of
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from caiman_interface.specification.checks import Request, check_specification
 from caiman_interface.specification.document import Document, DocumentError
-from caiman_interface.specification.findings import Finding, write_finding
+from caiman_interface.specification.findings import Finding, write_findings
 from caiman_interface.specification.outputs import OutputFolder
 
 DATA = Path(__file__).parents[1] / "data"
@@ -49,7 +49,7 @@ def test_backslashes_in_double_quotes(tmp_path):
     assert "backslash" in finding.remedy
     (finding,) = check(tmp_path, file='"C:\\new\\test.hdf5"')
     assert "backslash" in finding.remedy
-    assert "C:\n" not in write_finding(finding)
+    assert "C:\n" not in write_findings([finding])
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,6 @@ def test_links_cannot_leave_the_output_folder(tmp_path):
     (tmp_path / "nwb" / "link").symlink_to(tmp_path / "elsewhere")
     (finding,) = check(tmp_path, name="link/one")
     assert "outside of the output folder" in finding.message
-
-
-def test_slashes_in_ids_are_a_warning(tmp_path):
-    (finding,) = check(tmp_path, subject_id="a/b")
-    assert (finding.severity, finding.remedy) == ("warning", "Write for example a-b.")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +100,8 @@ def test_files_that_are_too_large(tmp_path):
 
 
 def test_control_characters_are_shown_escaped():
-    text = write_finding(Finding(message="odd \x1b[2J\u202e name", path=("a\nb",), file="x.yml", line=1, column=2))
+    finding = Finding(message="odd \x1b[2J\u202e name", path=("a\nb",), file="x.yml", line=1, column=2)
+    text = write_findings([finding])
     assert text == "x.yml:1:2: error: odd \\x1b[2J\\u202e name\n    at        a\\nb"
 
 

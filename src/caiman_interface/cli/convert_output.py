@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from .output import echo, echo_text, echo_warning, print_json, table_text
+from .output import echo, echo_text, echo_warning, line_width, print_json, table_text
 
 if TYPE_CHECKING:
     from caiman_interface.specification.conversion_report import ConversionReport, SessionContents, SessionRecord
@@ -46,10 +46,10 @@ def _bad_output(message: str) -> click.BadParameter:
 
 def show_findings(findings: Iterable[Finding]) -> None:
     """Write findings to standard error."""
-    from caiman_interface.specification.findings import write_finding
+    from caiman_interface.specification.findings import write_findings
 
-    for finding in findings:
-        click.echo(write_finding(finding), err=True)
+    if found := list(findings):
+        echo(write_findings(found, width=line_width(err=True)), err=True)
 
 
 def print_report(

@@ -33,9 +33,9 @@ _INDENT = "  "
 _WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
-def line_width() -> int | None:
-    """Return the width of the terminal; None if standard output is not a terminal, where lines are not wrapped."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def line_width(*, err: bool = False) -> int | None:
+    """Return the width of the terminal; None if the output is not a terminal, where lines are not wrapped."""
+    return shutil.get_terminal_size().columns if (sys.stderr if err else sys.stdout).isatty() else None
 
 
 def echo(text: str, *, err: bool = False) -> None:

@@ -36,10 +36,10 @@ def command(
     remedy. Exit status 0 if SPEC can be converted as it is (warnings do not prevent that), 1 otherwise.
     """  # noqa: D301
     from caiman_interface.specification.checks import Request, check_specification
-    from caiman_interface.specification.findings import count_findings, is_convertible, write_finding
+    from caiman_interface.specification.findings import count_findings, is_convertible, write_findings
     from caiman_interface.specification.outputs import OutputFolder
 
-    from .output import echo, print_json
+    from .output import echo, line_width, print_json
 
     target = None if output is None else OutputFolder(folder=output)
     request = Request(data_folder=data_folder_path, target=target, is_strict=strict)
@@ -47,9 +47,8 @@ def command(
     findings = [finding for result in checked.values() for finding in result.findings]
     if as_json:
         print_json([finding.as_json() for finding in findings])
-    else:
-        for finding in findings:
-            click.echo(write_finding(finding))
+    elif findings:
+        echo(write_findings(findings, width=line_width()))
     for path, result in checked.items():
         sessions = f"{len(result.sessions)} session{'s' * (len(result.sessions) != 1)}"
         verdict = "can be converted" if is_convertible(result.findings) else "cannot be converted yet"

@@ -79,16 +79,8 @@ class KnownEntries:
     parts: Mapping[tuple[Block, str], frozenset[str]]
 
     @classmethod
-    def of_session(
-        cls,
-        merged: Mapping[str, Any],
-        own: Sequence[Mapping[str, Any]],
-        others: Mapping[str, Any],
-        *,
-        metadata_keys: Iterable[str] = (),
-        has_other_interfaces: bool,
-    ) -> KnownEntries:
-        """Return what the interfaces of a session use.
+    def of_session(cls, merged: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> KnownEntries:
+        """Return what the interfaces of a session use, all of which read CaImAn files.
 
         Parameters
         ----------
@@ -96,36 +88,22 @@ class KnownEntries:
             The merged metadata.
         own : sequence of mapping
             What each CaImAn file specifies (``CaimanSegmentationInterface.file_metadata``).
-        others : mapping
-            The metadata of the converter before a user's was merged into it.
-        metadata_keys : iterable of str
-            The metadata keys of all interfaces.
-        has_other_interfaces : bool
-            Whether the session has interfaces that do not read CaImAn files; they may use any device.
         """
-        sources = (others, *own)
-        keys = set(metadata_keys)
         linked_planes = {*values_of(PLANE_LINK, merged), *values_of(LISTED_PLANE_LINK, merged)}
-        planes = {*keys, *linked_planes, *(key for one in sources for key in _mapping(one, _PLANES))}
-        names: dict[Block, frozenset[str]] = {
+        planes = {*linked_planes, *(key for one in own for key in _mapping(one, _PLANES))}
+        named = [{"Ophys": {"ImagingPlanes": _chosen(_mapping(one, _PLANES), planes)}} for one in (merged, *own)]
+        devices = {*values_of(DEVICE_LINK, merged), *values_of(LISTED_DEVICE_LINK, merged)}
+        of_devices = _names({"Devices": _chosen(_mapping(merged, _DEVICES), devices)}, _DEVICES)
+        names = {
             _PLANES: frozenset(planes),
-            _LISTED_PLANES: frozenset(
-                {
-                    *planes,
-                    *(name for one in sources for block in (_PLANES, _LISTED_PLANES) for name in _names(one, block)),
-                    *_names({"Ophys": {"ImagingPlanes": _chosen(_mapping(merged, _PLANES), planes)}}, _PLANES),
-                }
-            ),
+            _LISTED_PLANES: frozenset({*planes, *(name for one in named for name in _names(one, _PLANES))}),
+            _DEVICES: frozenset(devices),
+            **dict.fromkeys(_LISTED_DEVICES, frozenset({*devices, *of_devices, DEFAULT_DEVICE})),
         }
-        tables = {name for one in (others, merged) for name in _names(one, ("Ophys", *TABLE_LIST))}
+        tables = _names(merged, ("Ophys", *TABLE_LIST))
         for block in (_TABLES, _RESPONSES, _IMAGES):
-            own_keys = {key for one in sources for key in _mapping(one, block)}
-            names[block] = frozenset({*keys, *own_keys, *(tables if block == _IMAGES else ())})
-        if not has_other_interfaces:
-            devices = {*values_of(DEVICE_LINK, merged), *values_of(LISTED_DEVICE_LINK, merged)}
-            of_keys = _names({"Devices": _chosen(_mapping(merged, _DEVICES), devices)}, _DEVICES)
-            names[_DEVICES] = frozenset(devices)
-            names |= dict.fromkeys(_LISTED_DEVICES, frozenset({*devices, *of_keys, DEFAULT_DEVICE}))
+            keys = {key for one in own for key in _mapping(one, block)}
+            names[block] = frozenset({*keys, *(tables if block == _IMAGES else ())})
         return cls(names, _own_parts(own))
 
     def __or__(self, other: KnownEntries) -> KnownEntries:

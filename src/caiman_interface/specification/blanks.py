@@ -8,29 +8,23 @@ from typing import Any
 
 from caiman_interface.metadata import is_null_allowed
 
-from .text import KeyPath, get_value
+from .text import KeyPath
 
 
 def blanks_of(metadata: Any) -> list[KeyPath]:
     """Return the path of every key without a value in metadata."""
-    return list(_blanks(metadata, ()))
+    return [path for path in _nulls(metadata, ()) if not is_null_allowed(path)]
 
 
 def without_blanks(metadata: Any) -> Any:
     """Return a copy of metadata without the keys that have no value."""
-    return without(metadata, set(_blanks(metadata, ())))
+    return without(metadata, set(blanks_of(metadata)))
 
 
 def blanks_of_specification(specification: Mapping[str, Any]) -> set[KeyPath]:
     """Return the path of every key without a value in the metadata of a specification."""
-    blocks: list[KeyPath] = [("metadata",)]
-    experiments = specification.get("experiments")
-    for name, experiment in experiments.items() if isinstance(experiments, Mapping) else ():
-        blocks.append(("experiments", name, "metadata"))
-        sessions = experiment.get("sessions") if isinstance(experiment, Mapping) else None
-        count = len(sessions) if isinstance(sessions, list) else 0
-        blocks += [("experiments", name, "sessions", index, "metadata") for index in range(count)]
-    return {(*block, *path) for block in blocks for path in blanks_of(get_value(specification, block))}
+    nulls = (path for path in _nulls(specification, ()) if "metadata" in path[:-1])
+    return {path for path in nulls if not is_null_allowed(path[path.index("metadata") + 1 :])}
 
 
 def without(value: Any, unwanted: set[KeyPath], path: KeyPath = ()) -> Any:
@@ -43,9 +37,9 @@ def without(value: Any, unwanted: set[KeyPath], path: KeyPath = ()) -> Any:
     return deepcopy(value)
 
 
-def _blanks(value: Any, path: KeyPath) -> Iterator[KeyPath]:
+def _nulls(value: Any, path: KeyPath) -> Iterator[KeyPath]:
     inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, item in inner:
-        if item is None and not is_null_allowed((*path, key)):
+        if item is None:
             yield (*path, key)
-        yield from _blanks(item, (*path, key))
+        yield from _nulls(item, (*path, key))

@@ -1,4 +1,4 @@
-"""`check_specification`: everything that is wrong with a specification and its files, without converting them."""
+"""`check_specification`: all errors and warnings of a specification and its files, without a conversion."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from .structure import check_structure
 from .unused import find_unused
 
 _GENERAL = 0
-"""Number under which findings are kept that belong to no single session."""
+"""Number of the findings that do not belong to a single session."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came of a check.
+    """Result of a check.
 
     Attributes
     ----------
     findings : tuple of Finding
         In the order of their positions.
     sessions : tuple of Session
-        The sessions that could be read, of which those that were chosen.
+        The chosen sessions that could be read.
     names : dict of int to str
-        Name of the NWB file by number of the session, where it has a usable one.
+        Name of the NWB file by number of the session, for sessions with a usable name.
     by_session : dict of int to tuple of Finding
         The findings that concern one session only, by its number.
     """
@@ -50,20 +50,20 @@ class CheckResult:
         return self.by_session.get(_GENERAL, ())
 
     def is_session_convertible(self, session: Session) -> bool:
-        """Return whether nothing that was found prevents the conversion of one session."""
+        """Return whether no finding prevents the conversion of a session."""
         return session.number in self.names and is_convertible(self.by_session.get(session.number, ()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be checked or converted, apart from the specification itself.
+    """What to check or convert, besides the specification itself.
 
     Attributes
     ----------
     data_folder : Path or None
         The folder to which paths in the specification are relative; by default its own.
     target : OutputFolder or None
-        Where the NWB files go; None to leave that unchecked.
+        Folder of the NWB files; None if it is not checked.
     metadata_files : tuple of Document
         Files with more metadata.
     metadata : dict
@@ -73,7 +73,7 @@ class Request:
     arguments : dict
         More arguments for each CaImAn interface, which take precedence.
     chosen : callable or None
-        Takes all sessions and returns those to convert; by default all.
+        Function of all sessions that returns those to convert; by default all.
     is_strict : bool
         Whether a suspicious CaImAn file is an error.
     """
@@ -104,7 +104,7 @@ def check_specification(
     file : str or Path
         The YAML file.
     request : Request, optional
-        What is to be done with it.
+        What to do with it.
     executor : concurrent.futures.Executor, optional
         Runs the checks of the sessions; by default they run here, one after the other.
     """
@@ -131,14 +131,14 @@ def check_specification(
 
 
 def check_file(file: Path, request: Request | None = None, *, name: str | None = None) -> CheckResult:
-    """Check one CaImAn file and how it is to be converted, without a specification.
+    """Check one CaImAn file and its conversion without a specification.
 
     Parameters
     ----------
     file : Path
         The CaImAn file.
     request : Request, optional
-        What is to be done with it.
+        What to do with it.
     name : str, optional
         Name of the NWB file without ending; by default that of the CaImAn file.
 
@@ -173,7 +173,13 @@ def _check_sessions(
         )
     )
     outputs = name_outputs(sessions, {number: check.identity for number, check in checks.items()}, locator)
-    findings = {number: [*_judged(checks[number].findings, is_strict=request.is_strict)] for number in numbers}
+    findings = {
+        number: [
+            replace(one, severity="error") if one.is_suspicious and request.is_strict else one
+            for one in checks[number].findings
+        ]
+        for number in numbers
+    }
     for number, finding in outputs.findings:
         if number in numbers:
             findings[number].append(finding)
@@ -183,11 +189,6 @@ def _check_sessions(
     chosen = [replace(one, name=outputs.names.get(one.number, one.name)) for one in chosen]
     general = [*structure, *find_unused(chosen, [checks[one.number].known for one in chosen])]
     return _result(general, chosen, findings, outputs.names, locator)
-
-
-def _judged(findings: Sequence[Finding], *, is_strict: bool) -> Iterator[Finding]:
-    for finding in findings:
-        yield replace(finding, severity="error") if is_strict and finding.is_suspicious else finding
 
 
 def _result(
@@ -201,8 +202,8 @@ def _result(
     paths = {session.path: session.number for session in sessions if session.path}
     for number, findings in ((_GENERAL, general), *of_sessions.items()):
         for finding in map(locator.locate, findings):
-            # What the structure says about one session belongs to it; what is given for all concerns all of them.
-            by_session[_number_of(finding, paths, number)].append(finding)
+            # General findings within the path of a session belong to it.
+            by_session[paths.get(finding.path[:4], number) if number == _GENERAL else number].append(finding)
     found = sort_findings(finding for findings in by_session.values() for finding in findings)
     return CheckResult(
         tuple(found),
@@ -212,12 +213,8 @@ def _result(
     )
 
 
-def _number_of(finding: Finding, paths: Mapping[Any, int], number: int) -> int:
-    return paths.get(finding.path[:4], number) if number == _GENERAL else number
-
-
 def convertible_sessions(result: CheckResult, *, keep_going: bool) -> list[Session]:
-    """Return the sessions to convert: all or none, or with `keep_going` those that nothing prevents."""
+    """Return the sessions to convert: all or none, or with `keep_going` those without errors."""
     if keep_going and is_convertible(result.general_findings):
         return [session for session in result.sessions if result.is_session_convertible(session)]
     return list(result.sessions) if is_convertible(result.findings) else []
@@ -229,5 +226,9 @@ def refused_sessions(result: CheckResult, converted: Collection[Session]) -> Ite
     for session in result.sessions:
         if session.number not in going:
             findings = [*result.by_session.get(session.number, ()), *result.general_findings]
-            messages = [finding.message for finding in findings if finding.severity != "warning"]
+            messages = [
+                f"{finding.message} ({finding.found})" if finding.found else finding.message
+                for finding in findings
+                if finding.severity != "warning"
+            ]
             yield session, "; ".join(dict.fromkeys(messages)) or "another session is not valid"

@@ -175,7 +175,7 @@ def _resume(conversion: SessionConversion, record: SessionRecord) -> SessionReco
     if conversion.overwrite:
         return None
     why = (
-        "no report says how it was made"
+        "no report tells what it was made from"
         if previous is None or previous.fingerprint is None
         else "it was made from other sources, metadata, options or versions"
     )

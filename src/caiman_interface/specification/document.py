@@ -1,12 +1,14 @@
 """A YAML file as data, with the line, the column and the source text of everything in it.
 
-NeuroConv reads specifications with PyYAML, that is, YAML 1.1. The same parser is used here, so that values are what
-NeuroConv sees: another one would read ``010`` as a different number.
+NeuroConv reads specifications with PyYAML, which implements YAML 1.1. The same parser is used here on purpose: one for
+YAML 1.2, such as ruamel.yaml, reads ``010`` as 10 instead of 8 and ``NO`` as text instead of false, so that a check
+would approve values that NeuroConv reads differently.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +26,17 @@ _TEXT_TAG = "tag:yaml.org,2002:str"
 _MOST_BYTES = 64 * 2**20
 _MOST_VALUES = 2_000_000
 _DEEPEST = 50
+
+
+_SYNTAX_REMEDIES = {
+    "escape character|hexdecimal number|Unicode character": (
+        "A backslash (\\) in double quotes starts an escape sequence. Use single quotes, as in 'C:\\data\\mouse1', or "
+        "forward slashes."
+    ),
+    r"tab character|'\\t'": "Indent with spaces; YAML allows no tabs.",
+    "mapping values are not allowed": "Quote text that contains ': ', and give keys of one block the same indentation.",
+    "": "Check quotes, brackets and indentation of this line and of those before it.",
+}
 
 
 class YamlPosition(NamedTuple):
@@ -66,13 +79,13 @@ _RESOLVERS = {
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader that keeps dates as text, as NeuroConv's does."""
+    """A loader that keeps dates as text, as that of NeuroConv does."""
 
     yaml_implicit_resolvers = _RESOLVERS
 
 
 class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The same in C, about ten times faster; it refuses a few texts that the other one reads."""
+    """The same in C: about ten times faster, but it refuses a few texts that the Python loader reads."""
 
     yaml_implicit_resolvers = _RESOLVERS
 
@@ -86,13 +99,13 @@ class Document:
     path : Path
         The file.
     data : object
-        Its content as NeuroConv reads it: dates are text.
+        Its content as NeuroConv reads it; dates are text.
     positions : dict
         Position of each key and list item, by path.
     sources : dict
         The text of each value without quotes, by path.
     repeated_keys : list of tuple
-        Path and position of each key that its mapping has already; YAML drops the earlier value silently.
+        Path and position of each key that repeats one of its mapping; YAML ignores the earlier value.
     odd_keys : list of tuple
         Path and position of each key that is not text, such as ``NO`` (false) or ``2024`` (a number).
     """
@@ -118,11 +131,11 @@ class Document:
         try:
             return cls._parse(path, text, _FastLoader)
         except yaml.YAMLError:
-            pass  # NeuroConv's loader decides
+            pass  # the Python loader, which NeuroConv uses, decides
         try:
             return cls._parse(path, text, _Loader)
         except yaml.YAMLError as error:
-            raise _syntax_error(path, error, text) from error
+            raise _syntax_error(path, error) from error
 
     @classmethod
     def _parse(cls, path: Path, text: str, loader: type[Any]) -> Document:
@@ -169,7 +182,7 @@ class Document:
             if inner not in self.positions:
                 self.positions[inner] = _position(name.start_mark)
                 self._index(value, inner, is_merged=is_merged)
-        for merged in _merged(node):  # what `<<` adds, where the mapping does not have it itself
+        for merged in _merged(node):  # keys from `<<` that the mapping does not define itself
             self._index(merged, keys, is_merged=True)
 
 
@@ -236,7 +249,7 @@ class _Sizes:
         self._anchored: dict[str, int] = {}
 
     def refusal(self, event: Any) -> tuple[str, str] | None:
-        """Take in an event of the parser; return problem and remedy where it is not allowed."""
+        """Count an event of the parser; return problem and remedy if it is not allowed."""
         if getattr(event, "tag", None) not in {None, "!"}:
             return f"tags such as '{event.tag}' are not allowed", "Write the plain value."
         if isinstance(event, yaml.AliasEvent):
@@ -263,26 +276,9 @@ class _Sizes:
             self._anchored[anchor] = size
 
 
-def _syntax_error(path: Path, error: yaml.YAMLError, text: str) -> DocumentError:
+def _syntax_error(path: Path, error: yaml.YAMLError) -> DocumentError:
     mark = getattr(error, "problem_mark", None)
     position = _START if mark is None else _position(mark)
-    problem = getattr(error, "problem", None) or str(error)
-    context = getattr(error, "context", None)
-    line = (text.splitlines() or [""])[min(position.line, text.count("\n") + 1) - 1 :][:1]
-    remedy = _syntax_remedy(problem, line[0] if line else "")
-    return DocumentError(path, position, f"not valid YAML: {problem}" + (f" {context}" if context else ""), remedy)
-
-
-def _syntax_remedy(problem: str, line: str) -> str:
-    if "escape character" in problem or "hexdecimal number" in problem or "Unicode character" in problem:
-        return (
-            "A backslash (\\) in double quotes starts an escape sequence. Use single quotes, as in 'C:\\data\\mouse1', "
-            "or forward slashes."
-        )
-    if "tab character" in problem or (
-        "cannot start any token" in problem and line[: len(line) - len(line.lstrip())].count("\t")
-    ):
-        return "Indent with spaces; YAML allows no tabs."
-    if "mapping values are not allowed" in problem:
-        return "Quote text that contains ': ', and give keys of one block the same indentation."
-    return "Check quotes, brackets and indentation of this line and of those before it."
+    problem = " ".join(filter(None, (getattr(error, "problem", None) or str(error), getattr(error, "context", None))))
+    remedy = next(remedy for pattern, remedy in _SYNTAX_REMEDIES.items() if re.search(pattern, problem))
+    return DocumentError(path, position, f"not valid YAML: {problem}", remedy)

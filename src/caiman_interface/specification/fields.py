@@ -60,9 +60,7 @@ def _is_plain(text: str) -> bool:
 
 
 _NWBFILE = {
-    "session_start_time": FieldHelp(
-        "date, time and time zone of the first frame, in quotes", "2024-05-03T14:30:00+02:00"
-    ),
+    "session_start_time": FieldHelp("date, time and time zone of the first frame", "2024-05-03T14:30:00+02:00"),
     "session_description": FieldHelp("what was done in this session", "Drifting gratings; the mouse runs on a wheel."),
     "session_id": FieldHelp("your name for the session", "day3"),
     "experiment_description": FieldHelp(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import TextWrapper
 from typing import Any, Literal
 
-from .text import KeyPath, escape_controls, write_path
+from .text import KeyPath, escape_controls, last_name, write_path
 
 Severity = Literal["error", "blank", "warning"]
+_MOST_LISTED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,16 +82,57 @@ def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(unique.values(), key=lambda finding: (finding.file, finding.line, finding.column))
 
 
-def write_finding(finding: Finding) -> str:
+def write_findings(findings: Sequence[Finding], *, width: int | None = None) -> str:
+    """Return findings as text: errors and warnings in their order, then the blanks of each file in one list.
+
+    Parameters
+    ----------
+    findings : sequence of Finding
+        The findings.
+    width : int, optional
+        Number of columns in which details are wrapped between words; by default they are not wrapped.
+    """
+    blanks: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.severity == "blank":
+            blanks.setdefault(finding.file, []).append(finding)
+    parts = [_write_finding(finding, width) for finding in findings if finding.severity != "blank"]
+    parts += [_write_blanks(file, of_file, width) for file, of_file in blanks.items()]
+    return "\n".join(parts)
+
+
+def _write_finding(finding: Finding, width: int | None) -> str:
     """Return a finding as text of a few lines; the first has the form that editors can jump to."""
     place = f"{finding.file}:{finding.line}:{finding.column}: " if finding.file else ""
-    if finding.severity == "blank":  # there are many, and the message is enough
-        text = f"{place}blank: {finding.message}" + (f": {finding.expected}" if finding.expected else "")
-        return escape_controls(text.replace("\n", " "))
     details = {"at": finding.key, "found": finding.found, "expected": finding.expected, "remedy": finding.remedy}
-    lines = [f"{place}{finding.severity}: {finding.message}"]
-    lines += [f"    {label:<10}{text}" for label, text in details.items() if text]
-    return "\n".join(escape_controls(line.replace("\n", "\\n")) for line in lines)
+    lines = [f"    {label:<10}{text}" for label, text in details.items() if text]
+    return "\n".join(
+        [_line(f"{place}{finding.severity}: {finding.message}"), *(_line(one, width, 14) for one in lines)]
+    )
+
+
+def _write_blanks(file: str, blanks: Sequence[Finding], width: int | None) -> str:
+    """Return the blanks of a file as one list, in which those of several sessions share a line."""
+    lines: dict[tuple[str, str], list[int]] = {}
+    for blank in blanks:
+        lines.setdefault((last_name(blank.path) or "metadata", blank.expected), []).append(blank.line)
+    text = [_line(f"{file}: {count_findings(blanks)}" if file else count_findings(blanks))]
+    for (name, meaning), numbers in lines.items():
+        more = f" and {len(numbers) - _MOST_LISTED} more" if len(numbers) > _MOST_LISTED else ""
+        shown = ", ".join(map(str, numbers[:_MOST_LISTED]))
+        place = f"line{'s' * (len(numbers) > 1)} {shown}{more}: " if file else ""
+        text.append(_line(f"    {place}{name}" + (f" ({meaning})" if meaning else ""), width, 8))
+    return "\n".join(
+        [*text, _line("    Fill them in, or delete lines of optional values that are not known.", width, 4)]
+    )
+
+
+def _line(text: str, width: int | None = None, indent: int = 0) -> str:
+    escaped = escape_controls(text.replace("\n", "\\n"))
+    if width is None:
+        return escaped
+    wrapper = TextWrapper(width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+    return wrapper.fill(escaped)
 
 
 def count_findings(findings: Iterable[Finding]) -> str:

@@ -84,7 +84,8 @@ def name_outputs(
             else:
                 outputs.findings.append((session.number, _finding(session, wrong, found=show_value(session.name))))
     unnamed = [one for one in sessions if one.name is None and identities.get(one.number) is not None]
-    outputs.findings.extend(_name_after_metadata(unnamed, identities, outputs.names))
+    if unnamed:
+        outputs.findings.extend(_name_after_metadata(unnamed, identities, outputs.names))
     outputs.findings.extend(_clashes(sessions, outputs.names, locator))
     return outputs
 
@@ -99,22 +100,22 @@ def check_output(session: Session, name: str, target: OutputFolder | None) -> It
         return
     path = target.path_of(name)
     if not path.parent.resolve().is_relative_to(target.folder.resolve()):
-        yield _finding(session, f"the output would be outside of the output folder: {path}", found=show_value(name))
+        yield _finding(session, "the output would be outside of the output folder", found=str(path))
     elif folder != Path() and not path.parent.is_dir():
         yield _in_folder(session, name, f"the folder '{folder.as_posix()}' does not exist in {target.folder}")
     elif path.exists() and not target.overwrite and not target.keeps_existing:
         remedy = "Convert with --overwrite to replace it, with --skip-existing to keep it, or choose another name."
-        yield _finding(session, f"the output exists: {path}", expected="a free name", remedy=remedy)
+        yield _finding(session, "the output exists", found=str(path), remedy=remedy)
 
 
 def _in_folder(session: Session, name: str, message: str) -> Finding:
     remedy = f"Write `nwbfile_name: {Path(name).name}`, or create the folder."
-    return _finding(session, message, found=show_value(name), expected="a name without a folder", remedy=remedy)
+    return _finding(session, message, found=show_value(name), remedy=remedy)
 
 
-def _finding(session: Session, message: str, *, found: str = "", expected: str = "", remedy: str = "") -> Finding:
+def _finding(session: Session, message: str, *, found: str = "", remedy: str = "") -> Finding:
     path = (*session.path, "nwbfile_name")
-    return Finding(path=path, message=message, found=found, expected=expected, remedy=remedy, file=session.file)
+    return Finding(path=path, message=message, found=found, remedy=remedy, file=session.file)
 
 
 def _unsafe_name(name: str) -> str | None:
@@ -134,35 +135,23 @@ def _unsafe_name(name: str) -> str | None:
 def _name_after_metadata(
     sessions: Sequence[Session], identities: Mapping[int, Mapping[str, Any] | None], names: dict[int, str]
 ) -> Iterator[tuple[int, Finding]]:
-    if not sessions:
-        return
+    cause = "so is 'subject_id', after which the file would be named"
+    remedy = "Add for example `nwbfile_name: mouse12_day1`, or a `subject_id` under `Subject`."
+    made: Sequence[str | None] = [None] * len(sessions)
     if not is_dandi_installed():
-        for session in sessions:
-            message = "'nwbfile_name' is missing, and the package dandi, which would name the file, is not installed"
-            remedy = 'Add the name, or install it: python -m pip install "caiman-interface[yaml]".'
-            yield session.number, _finding(session, message, remedy=remedy)
-        return
-    try:
-        made = names_for_dandi([identities[session.number] or {} for session in sessions])
-    except ValueError as error:
-        message = f"'nwbfile_name' is missing, and {error}"
-        for session in sessions:
-            yield session.number, _finding(session, message, remedy="Add an nwbfile_name, or a session_id.")
-        return
+        cause = "the package dandi, which would name the file, is not installed"
+        remedy = 'Add the name, or install dandi: python -m pip install "caiman-interface[yaml]".'
+    else:
+        try:
+            made = names_for_dandi([identities[session.number] or {} for session in sessions])
+        except ValueError as error:
+            cause, remedy = str(error), "Add an nwbfile_name, or a session_id."
     for session, name in zip(sessions, made, strict=True):
         # Names of several files differ at least in their times; a single name needs a subject.
         if name and (len(sessions) > 1 or (identities[session.number] or {}).get("subject_id")):
             names[session.number] = name
-            continue
-        yield (
-            session.number,
-            _finding(
-                session,
-                "'nwbfile_name' is missing, and so is 'subject_id', after which the file would be named",
-                expected="a name for the NWB file, or a subject_id in the metadata",
-                remedy="Add for example `nwbfile_name: mouse12_day1`, or a `subject_id` under `Subject`.",
-            ),
-        )
+        else:
+            yield session.number, _finding(session, f"'nwbfile_name' is missing, and {cause}", remedy=remedy)
 
 
 def _clashes(sessions: Sequence[Session], names: dict[int, str], locator: Locator) -> Iterator[tuple[int, Finding]]:
@@ -178,9 +167,6 @@ def _clashes(sessions: Sequence[Session], names: dict[int, str], locator: Locato
             line = locator.locate(_finding(first, "")).line
             where = f"line {line}" if line else first.label
             message = f"two sessions have the output name '{name}'; the first is in {where}"
-            remedy = "Give one of them another name."
-            yield (
-                session.number,
-                _finding(session, message, expected="a different name for each session", remedy=remedy),
-            )
+            remedy = "Give each session a different name."
+            yield session.number, _finding(session, message, remedy=remedy)
             del names[session.number]

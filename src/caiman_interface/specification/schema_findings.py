@@ -24,6 +24,7 @@ _WORDS = {
     "object": "a block of keys",
     "null": "nothing",
 }
+_MOST_LISTED = 20
 _LIMITS = {
     "exclusiveMinimum": "greater than {}",
     "minimum": "at least {}",
@@ -49,8 +50,8 @@ def schema_findings(
     at : tuple of str and int
         Path of the instance in its file.
     """
-    validator = Draft7Validator(schema) if registry is None else Draft7Validator(schema, registry=registry)
-    found = (finding for error in validator.iter_errors(instance) for finding in describe_schema_error(error))
+    errors = Draft7Validator(schema, registry=registry or Registry()).iter_errors(instance)
+    found = (finding for error in errors for finding in describe_schema_error(error))
     return [replace(finding, path=(*at, *finding.path)) for finding in dict.fromkeys(found)]
 
 
@@ -62,42 +63,30 @@ def model_findings(error: ModelError, *, at: KeyPath = ()) -> list[Finding]:
 
 def unknown_key(path: KeyPath, known: Sequence[str]) -> Finding:
     """Return the finding of a key that is not one of the `known` ones."""
-    key = str(path[-1])
-    near = near_matches(key, known)
-    if near:
-        expected, remedy = f"'{near[0]}'", f"Did you mean '{near[0]}'?"
-    else:
-        expected = f"one of {', '.join(known)}" if known else "no key here"
-        remedy = "Remove it, or correct its name."
-    return Finding(path=path, message=f"unknown key '{key}'", expected=expected, remedy=remedy)
+    near = near_matches(str(path[-1]), known)
+    expected = f"'{near[0]}'" if near else f"one of {', '.join(known)}" if known else "no key here"
+    remedy = f"Did you mean '{near[0]}'?" if near else "Remove it, or correct its name."
+    return Finding(path=path, message=f"unknown key '{path[-1]}'", expected=expected, remedy=remedy)
 
 
 def describe_schema_error(error: SchemaError) -> Iterator[Finding]:
     """Yield the findings in one violation of a schema."""
     path: KeyPath = tuple(error.absolute_path)
     schema = error.schema if isinstance(error.schema, Mapping) else {}
+    # Alternatives of ``anyOf``; "or nothing" is never the one that was meant.
+    alternatives = [one for one in error.context or () if one.validator_value != "null"]
     if error.validator == "required":
         missing = (key for key in error.validator_value if key not in error.instance)
         yield from (_missing((*path, key), schema.get("properties", {}).get(key, {})) for key in missing)
     elif error.validator == "additionalProperties" and error.validator_value is False:
         known = list(schema.get("properties", {}))
         yield from (unknown_key((*path, key), known) for key in error.instance if key not in known)
-    elif error.context and len(meant := _alternatives_meant(error)) == 1:
-        yield from meant.popitem()[1]
+    elif len({one.schema_path[0] for one in alternatives}) == 1:
+        for one in alternatives:
+            one.schema = {**{key: schema[key] for key in schema.keys() - {"anyOf", "oneOf"}}, **dict(one.schema)}
+            yield from describe_schema_error(one)
     else:
         yield _wrong_value(path, error, schema)
-
-
-def _alternatives_meant(error: SchemaError) -> dict[int, list[Finding]]:
-    """Return the findings of each alternative of ``anyOf``; "or nothing" is never the one that was meant."""
-    found: dict[int, list[Finding]] = {}
-    for one in error.context or ():
-        if one.validator_value != "null":
-            described = {**error.schema, **one.schema} if isinstance(one.schema, Mapping) else one.schema
-            one.schema = {key: value for key, value in described.items() if key not in {"anyOf", "oneOf"}}
-            findings = [replace(finding, message=finding.message) for finding in describe_schema_error(one)]
-            found.setdefault(int(one.schema_path[0]), []).extend(findings)
-    return found
 
 
 def _missing(path: KeyPath, schema: Mapping[str, Any]) -> Finding:
@@ -108,18 +97,15 @@ def _missing(path: KeyPath, schema: Mapping[str, Any]) -> Finding:
 
 
 def _wrong_value(path: KeyPath, error: SchemaError, schema: Mapping[str, Any]) -> Finding:
-    example = _example(schema)
     rule: Any = error.validator_value
+    example = _example(schema)
+    near = near_matches(str(error.instance), map(str, rule)) if error.validator == "enum" else []
     remedy = f"Write for example {example}." if example else ""
-    scalar = isinstance(error.instance, int | float) and not isinstance(error.instance, Mapping | list)
-    wants_text = error.validator == "type" and "string" in _listed(rule) and scalar
-    if wants_text:
-        remedy = f'Put it in quotes: "{error.instance}".'
-    if error.validator == "enum":
-        near = near_matches(str(error.instance), [str(choice) for choice in rule])
-        remedy = f"Did you mean '{near[0]}'?" if near else "Write one of these."
+    wants_text = error.validator == "type" and "string" in _listed(rule) and isinstance(error.instance, int | float)
+    if near or wants_text:
+        remedy = f"Did you mean '{near[0]}'?" if near else f'Put it in quotes: "{error.instance}".'
     choices = rule if error.validator in {"anyOf", "oneOf"} else ()
-    expected = " or ".join(dict.fromkeys(_describe(choice) for choice in choices)) or _describe(schema)
+    expected = " or ".join(dict.fromkeys(map(_describe, choices))) or _describe(schema)
     return Finding(
         path=path,
         message=_wrong(path),
@@ -137,14 +123,13 @@ def _wrong(path: KeyPath) -> str:
 
 def _describe(schema: Mapping[str, Any]) -> str:
     """Return what a schema expects: its rules, then its own description."""
-    rules = []
-    if "enum" in schema:
-        rules.append("one of " + ", ".join(json.dumps(choice, ensure_ascii=False) for choice in schema["enum"]))
-    elif "const" in schema:
-        rules.append(json.dumps(schema["const"], ensure_ascii=False))
+    choices = schema.get("enum", [])
+    rules = [words.format(schema[rule]) for rule, words in _LIMITS.items() if rule in schema]
+    if choices:
+        values = ", ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
+        rules = [f"one of {values}" if len(choices) <= _MOST_LISTED else f"one of {len(choices)} names"]
     elif "type" in schema:
-        rules.append(" or ".join(_WORDS[name] for name in _listed(schema["type"])))
-    rules += [words.format(schema[rule]) for rule, words in _LIMITS.items() if rule in schema]
+        rules.insert(0, " or ".join(_WORDS[name] for name in _listed(schema["type"])))
     meaning = schema.get("description", "")
     if "pattern" in schema and not meaning:
         rules.append(f"of the form {schema['pattern']}")

@@ -23,9 +23,8 @@ from .text import KeyPath
 SINGLE_INTERFACE = "CaimanSegmentationInterface"
 """Name of the interface where one CaImAn file is converted without a specification."""
 
-# Arguments that NeuroConv joins to the data folder.
-_PATH_ARGUMENTS = ("file_path", "folder_path")
-_PATH_LIST_ARGUMENT = "file_paths"
+PATH_ARGUMENTS = {"file_path": "file", "folder_path": "folder", "file_paths": "file"}
+"""Arguments that NeuroConv joins to the data folder, and what their paths lead to."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +113,8 @@ class Session:
         paths: list[str] = []
         for name in self.used_interfaces:
             for argument, value in self.source_data[name].items():
-                if argument in _PATH_ARGUMENTS and isinstance(value, str):
-                    paths.append(value)
-                elif argument == _PATH_LIST_ARGUMENT and isinstance(value, list):
-                    paths += map(str, value)
+                if argument in PATH_ARGUMENTS:
+                    paths += map(str, value if isinstance(value, list) else [value])
         for name in self.caiman_interfaces:
             arguments = self.source_data[name]
             if arguments.get("timestamps_path"):
@@ -222,7 +219,11 @@ def read_sessions(
                     *more_metadata,
                 ),
                 global_options=_block(specification, "conversion_options"),
-                session_options=_block(session, "conversion_options"),
+                session_options={
+                    name: options
+                    for name, options in _block(session, "conversion_options").items()
+                    if isinstance(options, dict)
+                },
                 overrides=overrides or {},
                 file=str(file),
             )
@@ -274,8 +275,8 @@ def _join_paths(source_data: Mapping[str, Any], folder: Path) -> dict[str, dict[
 
 
 def _join(argument: str, value: Any, folder: Path) -> Any:
-    if argument == _PATH_LIST_ARGUMENT and isinstance(value, list):
-        return [str(folder / item) if isinstance(item, str) else item for item in value]
-    if argument in _PATH_ARGUMENTS and isinstance(value, str):
-        return str(folder / value)
-    return value
+    if argument not in PATH_ARGUMENTS:
+        return value
+    if isinstance(value, list):
+        return [_join(argument, item, folder) for item in value]
+    return str(folder / value) if isinstance(value, str) else value

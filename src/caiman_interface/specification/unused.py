@@ -1,8 +1,8 @@
-"""Metadata that no interface uses; NeuroConv ignores them silently."""
+"""Metadata that no interface uses, in sessions whose interfaces all read CaImAn files; NeuroConv ignores them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -11,7 +11,7 @@ from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.metadata import KnownEntries, UnusedEntry
 
 from .findings import Finding
-from .sessions import MetadataSource, Session, suppress_list_format_warning
+from .sessions import MetadataSource, Session
 from .text import near_matches
 
 _MESSAGES = {
@@ -24,32 +24,23 @@ _MESSAGES = {
 _LIKENESS = 0.5  # as of "Plane" and "ImagingPlane"
 
 
-def known_entries(converter: Any, merged: Any) -> KnownEntries | None:
-    """Return the names that the interfaces of a session use; None where no interface reads CaImAn files."""
-    interfaces = list(converter.data_interface_objects.values())
-    ours = [interface for interface in interfaces if isinstance(interface, CaimanSegmentationInterface)]
-    if not ours:
+def known_entries(interfaces: Mapping[str, Any], merged: Mapping[str, Any]) -> KnownEntries | None:
+    """Return the names that the interfaces of a session use; None if not all of them read CaImAn files."""
+    ours = [one for one in interfaces.values() if isinstance(one, CaimanSegmentationInterface)]
+    if not ours or len(ours) < len(interfaces):
         return None
-    with suppress_list_format_warning():
-        others = converter.get_metadata()
-    return KnownEntries.of_session(
-        merged,
-        [interface.file_metadata for interface in ours],
-        others,
-        metadata_keys=[str(key) for one in interfaces if (key := getattr(one, "metadata_key", None)) is not None],
-        has_other_interfaces=len(ours) < len(interfaces),
-    )
+    return KnownEntries.of_session(merged, [interface.file_metadata for interface in ours])
 
 
 def find_unused(sessions: Sequence[Session], known: Sequence[KnownEntries | None]) -> Iterator[Finding]:
-    """Yield the entries of the metadata that none of the sessions they were given for uses.
+    """Yield the entries of the metadata that none of their sessions uses.
 
     Parameters
     ----------
     sessions : sequence of Session
         The sessions.
     known : sequence of KnownEntries or None
-        For each session, the names in use; None where they are not known.
+        For each session, the names in use; None if they are not known.
     """
     given: dict[tuple[Any, ...], tuple[MetadataSource, list[KnownEntries | None]]] = {}
     for session, names in zip(sessions, known, strict=True):
@@ -64,9 +55,7 @@ def find_unused(sessions: Sequence[Session], known: Sequence[KnownEntries | None
 
 def _finding(entry: UnusedEntry, source: MetadataSource) -> Finding:
     near = near_matches(entry.name, entry.known, likeness=_LIKENESS)
-    if entry.kind == "metadata key" and any(entry.name.startswith(f"{key}_") for key in entry.known):
-        remedy = "Remove it: the CaImAn file has nothing that is described there."
-    elif near:
+    if near:
         remedy = f"Did you mean {' or '.join(map(repr, near))}?"
     elif entry.link is not None:
         remedy = f"Write `{entry.link}: {entry.name}` in the imaging plane, or remove the device."
