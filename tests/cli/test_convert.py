@@ -122,8 +122,8 @@ def test_a_time_without_zone_is_told_once(run, caiman_file, tmp_path):
     result = run("convert", caiman_file, "-o", output, "--session-start-time", "2024-05-03", "--stub")
     assert result.exit_code == 0
     assert result.stderr == (
-        "warning: 'session_start_time' has no time zone; the local one would be assumed\n"
-        "    at        NWBFile.session_start_time\n"
+        "warning: --session-start-time has no time zone; the local one would be assumed\n"
+        "    at        --session-start-time\n"
         '    found     "2024-05-03"\n'
         "    expected  date, time and time zone in ISO 8601 format\n"
         '    remedy    Write it with its offset from UTC, for example "2024-05-03T00:00:00+02:00".\n'

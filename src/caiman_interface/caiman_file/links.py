@@ -70,7 +70,7 @@ def check_links(file: h5py.File, path: Path) -> None:
             "this part is in a file of another directory",
             place=named.place,
             found=str(found),
-            remedy=f"If you trust the file, set the environment variable {FOLLOW_LINKS_VARIABLE}=1",
+            remedy=f"If you trust the file, use --follow-links, or set the variable {FOLLOW_LINKS_VARIABLE}=1",
         )
 
 

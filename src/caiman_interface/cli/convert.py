@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .convert_output import choose_backend, print_report, show_findings
-from .program import is_debugging
+from .convert_output import choose_backend, print_report
+from .shared_options import is_debugging
 
 if TYPE_CHECKING:
     from caiman_interface.specification.conversion_report import ConversionReport
@@ -16,14 +16,7 @@ if TYPE_CHECKING:
 _SPECIFICATIONS = (".yml", ".yaml", ".json")
 _PATH = click.Path(path_type=Path)
 # Options that need a specification.
-_OF_SPECIFICATIONS = {
-    "data_folder_path": "--data-folder-path",
-    "keep_going": "--keep-going",
-    "resume": "--resume",
-    "only": "--only",
-    "shard": "--shard",
-    "scheduler": "--scheduler",
-}
+_OF_SPECIFICATIONS = ("--data-folder-path", "--keep-going", "--resume", "--only", "--shard", "--scheduler")
 
 
 def _shard(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -100,8 +93,8 @@ def command(source: Path, output: Path, *, inspects: bool, as_json: bool, **give
     """  # noqa: D301
     is_specification = source.suffix in _SPECIFICATIONS
     backend = choose_backend(output, given["backend"], is_folder=is_specification)
-    for name, option in {} if is_specification else _OF_SPECIFICATIONS.items():
-        if given[name]:
+    for option in () if is_specification else _OF_SPECIFICATIONS:
+        if given[_name_of(option)]:
             raise click.UsageError(f"{option} is for specifications, not for a single CaImAn file.")
     report, tracebacks = _convert(source, output, {**given, "backend": backend}, is_specification=is_specification)
     shown = tracebacks if is_debugging(click.get_current_context()) else {}
@@ -119,12 +112,15 @@ def _convert(
         process_context()  # the processes load the same packages as this one, at the same time
     from caiman_interface.specification.study import SUFFIX_OF, convert_single_file, convert_study
 
+    from .convert_findings import OPTION_OF, show_findings
     from .convert_request import read_options, read_request
     from .progress import Progress
 
     options = read_options(given)
     request = read_request(given)
-    with Progress(show_findings) as progress:
+    # Without a specification, nothing else sets these.
+    named = [name for name, option in OPTION_OF.items() if not is_specification or given[_name_of(option)] is not None]
+    with Progress(lambda findings: show_findings(findings, named)) as progress:
         if is_specification:
             report = convert_study(source, output, request, options, observer=progress)
         else:
@@ -132,3 +128,8 @@ def _convert(
             path = output if is_file else output / f"{source.stem}{SUFFIX_OF[options.backend]}"
             report = convert_single_file(source, path, request, options, observer=progress)
     return report, progress.tracebacks
+
+
+def _name_of(option: str) -> str:
+    """Return the name under which click passes an option."""
+    return option.removeprefix("--").replace("-", "_")

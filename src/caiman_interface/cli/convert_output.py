@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from .output import echo, echo_text, echo_warning, line_width, print_json, table_text
+from .output import echo, echo_text, echo_warning, print_json, table_text
 
 if TYPE_CHECKING:
     from caiman_interface.specification.conversion_report import ConversionReport, SessionContents, SessionRecord
-    from caiman_interface.specification.findings import Finding
 
 Backend = Literal["hdf5", "zarr"]
 
@@ -42,14 +41,6 @@ def choose_backend(output: Path, wanted: Backend | None, *, is_folder: bool) -> 
 
 def _bad_output(message: str) -> click.BadParameter:
     return click.BadParameter(message, param_hint="'--output'")
-
-
-def show_findings(findings: Iterable[Finding]) -> None:
-    """Write findings to standard error."""
-    from caiman_interface.specification.findings import write_findings
-
-    if found := list(findings):
-        echo(write_findings(found, width=line_width(err=True)), err=True)
 
 
 def print_report(

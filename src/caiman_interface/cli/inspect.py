@@ -30,7 +30,7 @@ def command(files: tuple[Path, ...], as_json: bool) -> None:
     (in JSON as an object with the keys "file" and "error"), the others are shown, and the exit status is 1.
     """  # noqa: D301
     from .output import echo, echo_text, print_json
-    from .program import is_debugging
+    from .shared_options import is_debugging
 
     described = [_describe(path) for path in files]
     summaries = [found for found in described if not isinstance(found, Exception)]

@@ -54,7 +54,11 @@ def facts_of(summary: FileSummary) -> list[tuple[str, str]]:
     ]
     missing = ", ".join(_WORDS[name] for name in summary.missing)
     facts = [(label, value or "none") for label, value in lines]
-    return [*facts, *([("Missing", missing)] if missing else []), ("Movie", "\n".join(summary.movie_files) or "none")]
+    return [
+        *facts,
+        *([("Missing", missing)] if missing else []),
+        ("Movie", "\n".join(name.replace("\n", "\\n") for name in summary.movie_files) or "none"),
+    ]
 
 
 def _analysis(summary: FileSummary) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from caiman_interface.specification.text import escape_controls
 from caiman_interface.specification.text import escape_controls as printable
 
 __all__ = [
@@ -67,7 +68,8 @@ def plain_warnings() -> Iterator[None]:
 
 def print_json(value: Any) -> None:
     """Write a value as JSON to standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    click.echo(escape_controls(text, as_json=True))
 
 
 def field_text(label: str, value: str, *, colour: str = "cyan") -> str:

@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from .output import echo, plain_warnings, printable
+from .shared_options import debug_option, is_debugging, options_of
 from .signals import Terminated, terminated_by_signals
 
 COMMANDS = (
@@ -27,19 +28,7 @@ COMMANDS = (
 )
 """The subcommands, in the order of the help; each is `command` in the module of this package with its name."""
 
-_DEBUG = f"{__name__}.debug"
-
 _EXPECTED_ERRORS = (ValueError, OSError, ImportError)
-
-
-def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
-        context.meta[_DEBUG] = True
-
-
-def is_debugging(context: click.Context) -> bool:
-    """Return whether the traceback of an error is shown (`--debug`)."""
-    return bool(context.meta.get(_DEBUG))
 
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -48,16 +37,6 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
 
         click.echo(f"caiman-interface {getattr(caiman_interface, '__version__', '(unknown version: not installed)')}")
         context.exit()
-
-
-def _debug_option() -> click.Option:
-    return click.Option(
-        ["--debug"],
-        is_flag=True,
-        expose_value=False,
-        callback=_remember_debug,
-        help="Show the traceback of an error.",
-    )
 
 
 class Program(click.Group):
@@ -72,7 +51,7 @@ class Program(click.Group):
         if name not in COMMANDS:
             return None
         command = copy.copy(import_module(f"{__package__}.{name}").command)
-        command.params = [*command.params, _debug_option()]
+        command.params = [*command.params, *options_of(name)]
         return command  # type: ignore[no-any-return]
 
     def resolve_command(
@@ -113,7 +92,7 @@ def _message(error: Exception) -> str:
     )
 
 
-@click.group(cls=Program, params=[_debug_option()], context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, params=[debug_option()], context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,

@@ -44,6 +44,8 @@ def command(
     """  # noqa: D301
     from caiman_interface import restore
 
+    from .output import echo, print_json
+
     try:
         report = restore(nwb_file, output, metadata_key=metadata_key, movie=movie, overwrite=overwrite)
     except FileExistsError as error:
@@ -52,8 +54,6 @@ def command(
     except ValueError as error:
         raise ValueError(str(error).replace("with metadata_key", "with --metadata-key")) from error
     if as_json:
-        from .output import print_json
-
         print_json(report.as_dict())
     else:
-        click.echo(str(report))
+        echo(str(report))

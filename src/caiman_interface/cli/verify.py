@@ -29,16 +29,16 @@ def command(caiman_file: Path, nwb_file: Path, metadata_key: str | None, as_json
     """  # noqa: D301
     from caiman_interface import verify
 
+    from .output import echo, print_json
+
     try:
         report = verify(caiman_file, nwb_file, metadata_key=metadata_key)
     except ValueError as error:
         raise _in_terms_of_the_command(error) from error
     if as_json:
-        from .output import print_json
-
         print_json(report.model_dump(mode="json"))
     else:
-        click.echo(str(report))
+        echo(str(report))
     if not report.ok:
         raise click.exceptions.Exit(1)
 

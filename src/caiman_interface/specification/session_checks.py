@@ -13,6 +13,7 @@ from pydantic import ValidationError as ModelError
 
 from caiman_interface.caiman_file import CaimanFileError
 from caiman_interface.conversion.movies import interface_mismatches
+from caiman_interface.conversion.timestamps import TimestampsError
 from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.metadata import CaimanConversionOptions, KnownEntries
 
@@ -125,6 +126,8 @@ def _source_findings(
     findings += schema_findings(plain(arguments), interface_class.get_source_schema(), at=path)
     if not findings and isinstance(error, ModelError):
         findings = model_findings(error, at=path)
+    if isinstance(error, TimestampsError):
+        findings = [Finding(path=(*path, "timestamps_path"), message=str(error).rstrip("."))]
     yield from findings or [Finding(path=path, message=f"{interface_class.__name__} failed: {words_of(error)}")]
 
 
@@ -186,7 +189,7 @@ def _file_findings(session: Session, interfaces: Mapping[str, Any]) -> Iterator[
                 remedy=option if session.path else "Give it with --rate or --timestamps.",
             )
         rate, count = interface.sampling_frequency, extractor.results.num_frames
-        for mismatch in interface_mismatches(state.interfaces.values(), num_frames=count, rate=rate):
+        for mismatch in interface_mismatches(interfaces.values(), num_frames=count, rate=rate):
             yield Finding(severity="warning", path=(*path, "file_path"), message=mismatch)
         for text in extractor.results.warnings:
             yield Finding(severity="warning", path=(*path, "file_path"), message=text, is_suspicious=True)

@@ -76,21 +76,28 @@ def write_duration(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
-def escape_controls(text: str) -> str:
+def escape_controls(text: str, *, as_json: bool = False) -> str:
     r"""Return text in which control and formatting characters are escaped, except line breaks.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    as_json : bool
+        Whether the text is JSON, and remains valid.
 
     Examples
     --------
     >>> escape_controls("mouse\x1b[2J1")
     'mouse\\x1b[2J1'
     """
-    return re.sub(r"[^\n -~]", _escape_control, text)
 
+    def escaped(found: re.Match[str]) -> str:
+        if unicodedata.category(found[0])[0] != "C":
+            return found[0]
+        return json.dumps(found[0])[1:-1] if as_json else found[0].encode("unicode_escape").decode()
 
-def _escape_control(found: re.Match[str]) -> str:
-    character = found[0]
-    is_shown = unicodedata.category(character)[0] != "C"
-    return character if is_shown else character.encode("unicode_escape").decode()
+    return re.sub(r"[^\n -~]", escaped, text)
 
 
 def plain(value: Any) -> Any:
