@@ -41,6 +41,20 @@ def eccentricity(results: CaimanResults) -> np.ndarray:
     return np.array(ratios)
 
 
+def eccentricity_of(path: Path) -> np.ndarray:
+    with CaimanResults(path) as results:
+        return eccentricity(results)
+
+
+def assert_same_rois(results: CaimanResults) -> None:
+    """Check that the deconvolved dF/F of each ROI correlates most with the dF/F of the same ROI."""
+    dff = results.components.traces["dff"][:]
+    denoised = results.components.dff_deconvolution["dff_denoised"][:]
+    count = results.components.count
+    correlation = np.corrcoef(dff.T, denoised.T)[:count, count:]
+    np.testing.assert_array_equal(correlation.argmax(axis=1), np.arange(count))
+
+
 @pytest.fixture
 def selected_all(copy_of: Callable[[str], Path]) -> Path:
     """A real file after ``select_components(idx_components=PERMUTED)``: all components are kept, in another order."""
@@ -93,11 +107,15 @@ def test_restored_components_lose_what_stays_in_the_old_order(caiman_files: dict
 
 def test_an_evaluation_after_restoring_has_new_eccentricities(copy_of: Callable[[str], Path]) -> None:
     path = copy_of("sim_restored_ecc_handpicked")
+    order = np.argsort(np.argsort(eccentricity_of(path)))
     with h5py.File(path, "r+") as file:
         for name, values in {"idx_components": [0, 1, 2, 3, 4, 5], "idx_components_bad": [6, 7]}.items():
             replace(file["estimates"], name, np.array(values))
         replace(file["params/quality"], "use_ecc", value=True)
+        replace(file["estimates"], "ecc", np.sort(file["estimates/ecc"][()])[order])  # as an evaluation computes it
     assert omitted(path).keys() == LEFT_BEHIND - {"ecc"}
+    with CaimanResults(path) as results:
+        np.testing.assert_allclose(results.components.metrics["eccentricity"], eccentricity(results), atol=0.01)
     with h5py.File(path, "r+") as file:
         replace(file["params/quality"], "use_ecc", value=False)
     assert omitted(path).keys() == LEFT_BEHIND
@@ -121,6 +139,12 @@ def test_a_deconvolution_after_a_selection_is_kept(selected_all: Path) -> None:
     assert omitted(selected_all).keys() == LEFT_BEHIND - {"F_dff_dec", "S_dff"}
     with CaimanResults(selected_all) as results:
         assert set(results.components.dff_deconvolution) == {"dff_denoised", "dff_deconvolved"}
+        assert_same_rois(results)
+
+
+def test_deconvolved_dff_belongs_to_its_roi(caiman_files: dict[str, Path]) -> None:
+    with CaimanResults(caiman_files["sim_deconvolved_dff"]) as results:
+        assert_same_rois(results)
 
 
 def test_manual_lists_from_before_a_selection_and_a_new_evaluation(copy_of: Callable[[str], Path]) -> None:

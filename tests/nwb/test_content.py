@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from pynwb import NWBFile
+from pynwb import NWBHDF5IO, NWBFile
+from pynwb.testing.mock.file import mock_NWBFile
 from scipy import sparse
 
 from caiman_interface import CaimanSegmentationInterface, verify
@@ -316,6 +319,33 @@ def test_the_version_is_stated(case: Case) -> None:
         version = case.name.rpartition("_v")[2] if "_ser_" in case.name else "1.12.1"
         assert parameters["data"]["caiman_version"] == version
         assert f"CaImAn {version}, " in case.table().description
+
+
+def test_the_software_is_named_with_versions(converted: Nwb, read: Reader) -> None:
+    with read(converted("sim2p_ser_v1.9.10")) as nwbfile:
+        software = {str(name): str(version) for name, version in nwbfile.was_generated_by}
+    packages = {"caiman-interface": "caiman-interface", "NeuroConv": "neuroconv"}
+    assert software == {
+        "CaImAn": "1.9.10",
+        **{name: version(package) for name, package in packages.items()},
+    }
+
+
+def test_software_that_is_named_already_stays(caiman_files: dict[str, Path]) -> None:
+    nwbfile = mock_NWBFile(was_generated_by=[["MATLAB", "R2024a"]])
+    for key in ("plane0", "plane1"):
+        interface = CaimanSegmentationInterface(caiman_files["sim_sliced_rows"], metadata_key=key)
+        interface.add_to_nwbfile(nwbfile)
+        interface.segmentation_extractor.results.close()
+    names = [name for name, _ in nwbfile.was_generated_by]
+    assert names == ["MATLAB", "caiman-interface", "NeuroConv", "CaImAn"]
+
+
+def test_a_file_is_read_without_a_warning(converted: Nwb) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with NWBHDF5IO(converted("sim2p_full"), "r") as io:
+            assert "parameter" in io.read().processing["ophys"]["CaimanParameters"].colnames
 
 
 @pytest.fixture
