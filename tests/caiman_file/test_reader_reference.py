@@ -44,6 +44,9 @@ LEFT_OUT = {
     "sim2p_onacid": FIRST_COMPONENTS,
     "sim_deconvolved_p0": {"g"},
     "sim_ecc_selected": {"ecc"},
+    "sim_onacid_epochs2": FIRST_COMPONENTS,
+    "sim_onacid_ring": {"c1", "lam"},
+    "sim_restored_ecc": {"ecc"},
     "sim_manual_merge": {"F_dff", "SNR_comp", "lam", "r_values"},
     "sim_merge_components": {"F_dff", "R", "SNR_comp", "idx_components", "idx_components_bad", "lam", "r_values"},
     "sim_onacid_ds2_motion": FIRST_COMPONENTS,
@@ -76,7 +79,10 @@ class Case:
         return sparse.csc_array(tuple(parts), shape=tuple(self.reference["A_shape"]))
 
 
-@pytest.fixture(scope="module", params=sorted(DATA.glob("*.hdf5")), ids=lambda path: path.stem)
+WITH_REFERENCE = [path for path in sorted(DATA.rglob("*.hdf5")) if path.with_name(f"{path.stem}_ref.npz").exists()]
+
+
+@pytest.fixture(scope="module", params=WITH_REFERENCE, ids=lambda path: path.stem)
 def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     case = Case(request.param)
     with case.results:

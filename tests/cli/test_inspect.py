@@ -248,8 +248,8 @@ def test_the_table_of_one_file_is_plain_in_a_pipe(run, caiman_files):
         "  Fits          baseline, initial calcium, noise, regularization: 7 float64; AR coefficients: 7 × 1 float64\n"
         "  Background    1 component\n"
         "  Movie         /data/lab/sessions/movie/sim2p.tif\n"
-        "  Note          select_components kept the accepted components only; "
-        "the 6 others are in the file as discarded components.\n"
+        "  Note          CaImAn's select_components kept these components, which its evaluation or the user had "
+        "chosen; the 6 others are in the file as discarded components.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Which components were accepted: by CaImAn's evaluation, and by hand in its viewer."""
+"""Which components were accepted: by CaImAn's evaluation, by a selection, and by hand in its viewer."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _EVALUATED = ("SNR_comp", "r_values", "cnn_preds")
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Which components CaImAn's evaluation accepted.
+    """Which components were accepted by CaImAn's evaluation, or kept by a selection.
 
     Attributes
     ----------
     verdict : {"evaluated", "selected", "not evaluated"}
-        "evaluated": the file contains the index lists. "selected": ``select_components`` kept the accepted
-        components and removed the others, so that all that remain were accepted, and none of the discarded ones.
+        "evaluated": the file contains the index lists. "selected": ``select_components`` kept these components, which
+        CaImAn's evaluation or the user had chosen, and removed the others.
         "not evaluated": CaImAn did not evaluate the components.
     accepted, rejected : array of int
         Indices of the components, increasing. Without an evaluation, all count as accepted.
@@ -70,7 +70,7 @@ def read_acceptance(estimates: Fields, count: int, *, were_selected: bool) -> Ac
     count : int
         Number of components.
     were_selected : bool
-        Whether, in the absence of lists, ``select_components`` kept the accepted components only.
+        Whether, in the absence of lists, ``select_components`` kept these components and removed the others.
 
     Notes
     -----

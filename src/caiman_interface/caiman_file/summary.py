@@ -44,7 +44,7 @@ class ComponentFacts(_Facts):
 
     count: int = Field(description="Components in the file, without the discarded ones.")
     verdict: Literal["evaluated", "selected", "not evaluated"] = Field(
-        description="'selected': `select_components` removed the rejected ones, so all that remain were accepted."
+        description="'selected': `select_components` kept those that were chosen, by CaImAn's evaluation or by hand."
     )
     accepted: int = Field(description="Components that CaImAn accepted.")
     rejected: int = Field(description="Components that CaImAn rejected.")
@@ -260,7 +260,7 @@ def _component_notes(facts: ComponentFacts) -> dict[str, str | None]:
             else None
         ),
         "selected": (
-            "select_components kept the accepted components only"
+            "CaImAn's select_components kept these components, which its evaluation or the user had chosen"
             + (f"; the {facts.discarded} others are in the file as discarded components." if facts.discarded else ".")
             if facts.verdict == "selected"
             else None

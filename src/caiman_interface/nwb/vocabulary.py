@@ -15,8 +15,8 @@ RESIDUAL_CORRECTION_TEXT = (
     "is not finite, the correction is YrA itself. This is not a fluorescence trace."
 )
 SELECTED_TEXT = (
-    "Whether CaImAn's evaluation accepted the component: true for all, because CaImAn's select_components removed the "
-    "rejected ones."
+    "Whether the component was accepted: true for all, because CaImAn's select_components kept them, as chosen by its "
+    "evaluation or by the user, and removed the others."
 )
 
 COLUMNS = {

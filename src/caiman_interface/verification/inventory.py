@@ -35,6 +35,7 @@ _REASONS_OF_ESTIMATES = {
     "nr": _COUNT,
     "f": "without spatial background components (b) on which it could stand",
     "shifts": "shifts of patches, or of an unknown part of the frames",
+    **dict.fromkeys(("background_image", "components_to_plot", "rotation"), "state of CaImAn's viewer"),
     "psx": "power spectra of the pixels, from which CaImAn computed sn",
     "Ab": "A and b side by side, for online analysis",
     "Ab_dense": "A and b side by side, for online analysis",
@@ -63,6 +64,7 @@ _REASONS_AT_THE_ROOT = {
         (
             *("Ab_epoch", "W_ind", "XXt_mats", "XXt_vecs", "bnd_AC", "bnd_BG", "bnd_Y", "captions", "cnn_pos"),
             *("comp_upd", "ind_A", "ind_new_all", "loaded_model", "tf_in", "tf_out", "update_counter"),
+            *("_dims_B", "_ringidx"),
         ),
         _ONLINE_STATE,
     ),
