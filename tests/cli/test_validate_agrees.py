@@ -196,3 +196,24 @@ def test_validate_exits_0_only_if_convert_does(run: Callable[..., Any], tmp_path
 def test_every_fault(run: Callable[..., Any], tmp_path: Path, name: str) -> None:
     validated, converted = both(run, tmp_path / "session", [name])
     assert validated == converted
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"ImagingPlanes": {"caiman_segmentation": {"imaging_rate": 10.0}}},
+        {"ImagingPlane": [{"name": "ImagingPlane", "imaging_rate": 10.0}]},
+    ],
+)
+def test_metadata_of_another_rate_are_refused_in_both_formats(
+    run: Callable[..., Any], tmp_path: Path, metadata: dict[str, Any]
+) -> None:
+    (tmp_path / "metadata.yml").write_text(yaml.safe_dump({"Ophys": metadata}))
+    time = SPECIFICATION["metadata"]["NWBFile"]["session_start_time"]
+    arguments = ("-o", tmp_path / "one.nwb", "--metadata", tmp_path / "metadata.yml", "--session-start-time", time)
+    result = run("convert", DATA / "sim_sliced_rows.hdf5", *arguments)
+    assert result.exit_code == 1
+    assert "wrong value of 'imaging_rate'" in result.stderr
+    assert "found     10.0" in result.stderr
+    assert "expected  20 Hz, the rate of the traces" in result.stderr
+    assert not (tmp_path / "one.nwb").exists()

@@ -62,7 +62,10 @@ def with_imaging_rate(
     if _is_shared(metadata, {plane_key, plane.get("name")}):
         warnings.warn(f"{found}: is the movie on this imaging plane the one that was analysed?", stacklevel=2)
         return dict(metadata)
-    expected = "expected the same rate; give the right one as sampling_frequency or timestamps_path of the interface"
+    expected = (
+        f"expected {rate:g} Hz, the rate of the traces; if that is wrong, give the right one as sampling_frequency or "
+        "timestamps_path of the interface"
+    )
     error = custom_error("contradiction", f"{found}; {expected}", path, written)
     raise ValidationError.from_exception_data("metadata", [error])
 
