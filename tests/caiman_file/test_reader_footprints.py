@@ -160,17 +160,17 @@ def test_z_is_the_plane(write_caiman_file: Callable[..., Path]) -> None:
         assert results.components.footprints.image(0)[2, 4, 1] == 0.5
 
 
-def test_what_was_forgotten_is_read_again(caiman_files: dict[str, Path]) -> None:
+def test_unshared_footprints_leave_no_matrix_behind(caiman_files: dict[str, Path]) -> None:
     with CaimanResults.open(caiman_files["sim2p_full"]) as results:
-        footprints = results.components.footprints
-        view = footprints.select(np.array([5, 2]))
-        whole, part = footprints.images(), view.images()
-        held = [weakref.ref(footprints.matrix), weakref.ref(view.matrix)]
-        view.forget()
+        footprints = results.components.footprints.select(np.array([5, 2]))
+        copy = footprints.unshared()
+        images = copy.images()
+        held = weakref.ref(copy.matrix)
+        del copy
         gc.collect()
-        assert [matrix() for matrix in held] == [None, None]
-        np.testing.assert_array_equal(view.images(), part, strict=True)
-        np.testing.assert_array_equal(footprints.images(), whole, strict=True)
+        assert held() is None
+        np.testing.assert_array_equal(images, footprints.images(), strict=True)
+        assert results.components.footprints.unshared().matrix is results.components.footprints.matrix
 
 
 def test_selections_read_the_file_once(caiman_files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,10 @@ from pynwb.core import VectorData, VectorIndex
 from caiman_interface.caiman_file import Footprints
 from caiman_interface.writer.record_rows import RecordRows
 
-from .vocabulary import MASK_CORRECTION, MASK_CORRECTION_ENDING, MASKS
+from .mask_correction import parts, weight_correction
+from .vocabulary import MASK_CORRECTION_ENDING, MASK_CORRECTIONS, MASKS
 
 _VOLUME = 3
-# Large enough to be fast, small enough for the temporary arrays not to count.
-_PIXELS_AT_A_TIME = 2**18
 # A dense image of a footprint is mostly zeros: a few megabytes of them at a time are enough.
 _IMAGE_CHUNK_BYTES = 4_000_000
 _IMAGE_BUFFER_GB = 0.1
@@ -26,9 +25,9 @@ _IMAGE_BUFFER_GB = 0.1
 def sparse_mask_columns(footprints: Footprints, weight: str, *, with_correction: bool = True) -> list[VectorData]:
     """Return a ragged ``pixel_mask`` or, for a volume, ``voxel_mask`` column, with its index.
 
-    x is the column, y the row and z the plane, as NWB defines them. Weights are float32, the type that its schema
-    requires of them; where CaImAn's are more precise, a second column holds what rounding took from each, so that the
-    sum is exact. The pixels of a ROI are in the order of the CaImAn file.
+    x is the column, y the row and z the plane, as NWB defines them. Weights are float32, the type that NWB's schema
+    requires; where CaImAn's are more precise, a second column holds the difference, so that both together are exact,
+    see `weight_correction`. The pixels of a ROI are in the order of the CaImAn file.
 
     Parameters
     ----------
@@ -42,36 +41,24 @@ def sparse_mask_columns(footprints: Footprints, weight: str, *, with_correction:
     matrix = footprints.matrix
     axes = ("x", "y", "z")[: len(footprints.frame_shape)]
     rows = np.empty(matrix.nnz, dtype=[*((axis, np.uint32) for axis in axes), ("weight", np.float32)])
-    for start in range(0, len(rows), _PIXELS_AT_A_TIME):
-        part = slice(start, start + _PIXELS_AT_A_TIME)
+    for part in parts(len(rows)):
         for axis, values in zip(axes, footprints.coordinates(part), strict=True):
             rows[axis][part] = values
         with np.errstate(over="ignore"):
             rows["weight"][part] = matrix.data[part]
-    correction = _correction(matrix.data, rows["weight"]) if with_correction else None
     ends = matrix.indptr[1:].astype(np.uint64)
-    del matrix
-    footprints.forget()  # the rows are as large as the matrix: there is no need to hold both
     name = "voxel_mask" if len(axes) == _VOLUME else "pixel_mask"
     columns = _ragged(name, MASKS[name].format(weight=weight), RecordRows.of(rows), ends)
+    correction = weight_correction(matrix.data, rows["weight"]) if with_correction else None
     if correction is None:
         return columns
-    return [*columns, *_ragged(name + MASK_CORRECTION_ENDING, MASK_CORRECTION.format(name=name), correction, ends)]
+    text = MASK_CORRECTIONS[correction.dtype.name].format(name=name)
+    return [*columns, *_ragged(name + MASK_CORRECTION_ENDING, text, RecordRows.of(correction), ends)]
 
 
 def _ragged(name: str, description: str, values: Any, ends: NDArray[np.uint64]) -> list[VectorData]:
     column = VectorData(name=name, description=description, data=values)
     return [column, VectorIndex(name=f"{name}_index", data=ends, target=column)]
-
-
-def _correction(weights: NDArray[Any], rounded: NDArray[np.float32]) -> NDArray[np.float64] | None:
-    """Return what rounding to float32 took from weights (where it gave infinity, the weights); None if nothing."""
-    if np.can_cast(weights.dtype, np.float32):
-        return None
-    exact = weights.astype(np.float64, copy=False)
-    with np.errstate(invalid="ignore"):
-        difference = np.where(np.isfinite(rounded), exact - rounded, exact)
-    return difference if np.any(difference) else None
 
 
 def dense_mask_columns(footprints: Footprints, weight: str, *, with_correction: bool = True) -> list[VectorData]:
@@ -125,7 +112,7 @@ class ImageMasks:
 
 
 class _ColumnIterator(SliceableDataChunkIterator):  # type: ignore[misc]
-    """An iterator that can stand in a table: whoever loops over it gets its rows, as often as wanted.
+    """An iterator that can be a column of a table: loops over it yield its rows, any number of times.
 
     NeuroConv loops over a column to look at its values, and again, one by one, to write them; hdmf itself writes
     the blocks that `next` gives.

@@ -16,6 +16,7 @@ from caiman_interface.caiman_file import Footprints, Trace
 from caiman_interface.caiman_file.components import FITS, HAND_PICKED, METRICS, Acceptance, Verdict
 from caiman_interface.caiman_file.matrices import OddWeights, StoredMatrix
 
+from .mask_correction import exact_weights
 from .residual import ResidualRows
 from .vocabulary import MASK_CORRECTION_ENDING, RESIDUAL_CORRECTION
 
@@ -74,8 +75,7 @@ class WrittenMasks(StoredMatrix):
         weights = np.ascontiguousarray(pixels["weight"])
         correction = name + MASK_CORRECTION_ENDING
         if correction in self._table.colnames:
-            exact = np.asarray(self._table[correction].target.data[:])
-            weights = np.where(np.isfinite(weights), weights + exact, exact)
+            weights = exact_weights(weights, np.asarray(self._table[correction].target.data[:]))
         return weights, numbers, bounds
 
 

@@ -46,9 +46,13 @@ class ResidualCorrection:
     def __getitem__(self, key: Any) -> NDArray[Any]:
         denoised = np.asarray(self._denoised[key], dtype=self.dtype)
         residual = np.asarray(self._residual[key], dtype=self.dtype)
+        correction = np.empty_like(residual)
         with np.errstate(invalid="ignore", over="ignore"):
-            difference = (denoised + residual) - denoised
-            correction: NDArray[Any] = np.where(np.isfinite(difference), residual - difference, residual)
+            np.add(denoised, residual, out=correction)
+            np.subtract(correction, denoised, out=correction)
+            np.subtract(residual, correction, out=correction)
+            if not np.isfinite(np.sum(correction)):
+                return np.where(np.isfinite(correction), correction, residual)
         return correction
 
 

@@ -46,10 +46,12 @@ COLUMNS = {
 }
 
 MASK_CORRECTION_ENDING = "_correction"
-MASK_CORRECTION = (
-    "Correction of rounding for the weights in {name}, pixel by pixel: CaImAn's weight in float64 is exactly the "
-    "weight in {name} plus this; where that weight is infinite, it is this."
-)
+MASK_CORRECTIONS = {
+    "int32": "Correction of rounding for the weights in {name}, pixel by pixel, in units in the last place: the bits "
+    "of CaImAn's weight (float64) as a 64-bit integer are those of the weight in {name} as float64, plus this value.",
+    "float64": "Correction of rounding for the weights in {name}, pixel by pixel. CaImAn's weight (float64) is exactly "
+    "the weight in {name} plus this value, or this value alone where the weight in {name} is not finite.",
+}
 
 MASKS = {
     "pixel_mask": "Footprint of the ROI: the pixels x (column), y (row), counted from 0, and CaImAn's "

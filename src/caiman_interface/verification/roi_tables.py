@@ -279,11 +279,18 @@ class _OneRow:
         return np.asarray(self._dataset[frames])[np.newaxis][rows]
 
 
-def _rounding(weights: NDArray[Any]) -> NDArray[np.float64]:
-    """Return what rounding to float32 takes from weights; where it gives infinity, the weights."""
+def _rounding(weights: NDArray[Any]) -> NDArray[Any]:
+    """Return what rounding to float32 takes from weights.
+
+    In units in the last place of float64 if these fit into int32; otherwise the difference, and where rounding gives
+    infinity, the weights.
+    """
     exact = weights.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = exact.astype(np.float32).astype(np.float64)
+        units = exact.view(np.int64) - rounded.view(np.int64)
+        if np.array_equal(units, units.astype(np.int32)):
+            return units.astype(np.int32)
         return np.where(np.isfinite(rounded), exact - rounded, exact)
 
 

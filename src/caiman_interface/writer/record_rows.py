@@ -1,4 +1,4 @@
-"""Rows of records, such as pixel masks, that NeuroConv configures without walking through them."""
+"""Columns of numbers, such as pixel masks, that NeuroConv configures without walking through their rows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from caiman_interface._compat.neuroconv import is_searching_for_containers
 
 
 class RecordRows(np.ndarray[Any, np.dtype[Any]]):
-    """A structured array as the data of a table column.
+    """An array of numbers, or of records of numbers, as the data of a table column.
 
-    Before NeuroConv configures a column, it looks at every row in Python for objects of the NWB file, twice. In records
-    of numbers there are none, so this search is given the first row only.
+    Before NeuroConv configures a column, it looks at every row in Python for objects of the NWB file, twice. There are
+    none among numbers, so this search is given the first row only.
     """
 
     @classmethod
     def of(cls, rows: NDArray[Any]) -> RecordRows:
-        """Return a view of a structured array."""
+        """Return a view of an array."""
         return rows.view(cls)
 
     def __iter__(self) -> Iterator[Any]:
