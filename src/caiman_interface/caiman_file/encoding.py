@@ -9,6 +9,7 @@ from release 1.9.9 on and scalar datasets before, and a sparse matrix is a group
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -140,6 +141,9 @@ def numbers(values: NDArray[Any]) -> NDArray[Any]:
     """
     if values.dtype.kind in _NUMBER_KINDS:
         return values
+    if values.dtype.kind == "S":
+        with suppress(ValueError):  # none of the texts that only CaImAn takes for numbers
+            return values.astype(np.float64)
     return np.array([_number(text_of(value)) for value in values.ravel()], dtype=np.float64).reshape(values.shape)
 
 

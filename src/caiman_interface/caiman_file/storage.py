@@ -159,7 +159,7 @@ def _own_values(path: str, node: h5py.Dataset) -> Any:
     if name in _NUMBERS_AS_TEXT and node.ndim == 1 and node.dtype.kind == "S":
         texts = [text_of(text) for text in node[()].tolist()]
         # Only unusual texts are recorded; paths without their directories, which may identify a user.
-        if not all(_is_usual_number(text) for text in texts):
+        if not _are_usual_numbers(texts):
             return [re.sub(r".*[\\/]", "", text) for text in texts]
     return None
 
@@ -184,9 +184,9 @@ def _is_rising(values: NDArray[Any]) -> bool:
     return bool(np.all(values[1:] > values[:-1]))
 
 
-def _is_usual_number(text: str) -> bool:
+def _are_usual_numbers(texts: list[str]) -> bool:
     try:
-        return number_text(float(text)) == text
+        return [number_text(number) for number in map(float, texts)] == texts
     except ValueError:
         return False
 
