@@ -61,8 +61,9 @@ def test_images_of_masks_transposed(converted_with: Any) -> None:
 def test_rows_permuted(converted_with: Any) -> None:
     original = segmentation.computed_columns
 
-    def permuted(components: Any, positions: Any) -> Any:
-        return original(components, np.roll(positions, 1))
+    def permuted(components: Any, positions: Any, footprints: Any) -> Any:
+        order = np.roll(np.arange(len(positions)), 1)
+        return original(components, positions[order], footprints.select(order))
 
     report = converted_with(segmentation, "computed_columns", permuted)
     names = ("snr", "r_values", "eccentricity", "ROICentroids", "baseline", "noise_std")
@@ -73,8 +74,8 @@ def test_rows_permuted(converted_with: Any) -> None:
 def test_acceptance_inverted(converted_with: Any) -> None:
     original = segmentation.component_columns
 
-    def inverted(results: Any, positions: Any) -> Any:
-        columns = original(results, positions)
+    def inverted(results: Any, positions: Any, footprints: Any) -> Any:
+        columns = original(results, positions, footprints)
         column = columns["is_accepted"]
         return {**columns, "is_accepted": column._replace(values=~column.values)}
 

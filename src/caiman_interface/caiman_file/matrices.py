@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _PARTS = ("data", "indices", "indptr")
 _MATRIX_DIMENSIONS = 2
-_BLOCK_BYTES = 2**24
+_BLOCK_BYTES = 2**20
 _GREATEST_SINGLE = float(np.finfo(np.float32).max)
 
 
@@ -108,7 +108,8 @@ class StoredMatrix:
         matrix = csc_array((data, indices, indptr), shape=self.shape)
         if _has_duplicates(matrix):
             matrix.sum_duplicates()  # sorts the row indices of each column, and its values with them
-        matrix.eliminate_zeros()
+        if not np.all(matrix.data):
+            matrix.eliminate_zeros()
         return matrix
 
     @cached_property
@@ -120,6 +121,8 @@ class StoredMatrix:
         not_finite = too_large = 0
         for start in range(0, stored.shape[0], step):
             sizes = np.abs(read(stored, self.file_path, slice(start, start + step)))
+            if np.max(sizes, initial=0) <= _GREATEST_SINGLE:
+                continue
             not_finite += int(np.count_nonzero(~np.isfinite(sizes)))
             too_large += int(np.count_nonzero(np.isfinite(sizes) & (sizes > _GREATEST_SINGLE)))
         return OddWeights(not_finite, too_large)
@@ -178,6 +181,8 @@ def _has_duplicates(matrix: csc_array[Any]) -> bool:
     """Return whether a column contains a row index more than once."""
     from scipy.sparse import csc_array
 
+    if matrix.has_canonical_format:  # its row indices rise, so that none occurs twice
+        return False
     parts = (np.ones(matrix.nnz, dtype=np.int8), matrix.indices.copy(), matrix.indptr.copy())
     pattern = csc_array(parts, shape=matrix.shape)
     pattern.sum_duplicates()

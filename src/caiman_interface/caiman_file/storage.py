@@ -38,7 +38,7 @@ _LISTS = ("idx_components", "idx_components_bad", "accepted_list", "rejected_lis
 _SHAPES = ("dims",)
 # More explicit zeros than this are not recorded, because they would take too much space as text.
 _MOST_ZEROS = 20_000
-_BLOCK_BYTES = 2**24
+_BLOCK_BYTES = 2**20
 _PARAMETERS = "params/"
 # Far more members than CaImAn writes; groups that are linked to from many places have any number of paths.
 _MOST_MEMBERS = 2_000
@@ -167,11 +167,18 @@ def _own_values(path: str, node: h5py.Dataset) -> Any:
 def _sparse_entry(group: h5py.Group, *, with_zeros: bool) -> Any:
     parts: dict[str, Any] = {name: _dtype_name(group[name].dtype) for name in ("data", "indices", "indptr", "shape")}
     parts["nnz"] = len(group["data"])
-    zeros = np.flatnonzero(group["data"][()] == 0) if with_zeros else np.empty(0, dtype=np.intp)
+    zeros = _zeros(group["data"]) if with_zeros else np.empty(0, dtype=np.intp)
     if 0 < len(zeros) <= _MOST_ZEROS:
         columns = np.searchsorted(group["indptr"][()], zeros, side="right") - 1
         parts["zeros"] = [zeros.tolist(), group["indices"][()][zeros].tolist(), columns.tolist()]
     return ["sparse", group["shape"][()].tolist(), parts]
+
+
+def _zeros(values: h5py.Dataset) -> NDArray[np.intp]:
+    """Return where values are 0, read a block at a time."""
+    step = _BLOCK_BYTES // values.dtype.itemsize
+    starts = range(0, len(values), step)
+    return np.concatenate([start + np.flatnonzero(values[start : start + step] == 0) for start in (0, *starts[1:])])
 
 
 def _dtype_name(dtype: np.dtype[Any]) -> str:

@@ -200,11 +200,12 @@ class _Writer:
         """Describe the table of components and their traces."""
         components = self._results.components
         chosen = self._plan.components
-        columns = {**component_columns(self._results, chosen), **self._plan.columns}
+        footprints = components.footprints.unshared().select(chosen)
+        columns = {**component_columns(self._results, chosen, footprints), **self._plan.columns}
         traces = {**components.traces, **components.dff_deconvolution}
         return self._rois(
             self._key,
-            footprints=components.footprints.select(chosen),
+            footprints=footprints,
             row_ids=chosen,
             text=COMPONENTS,
             columns=self._wanted(columns),
@@ -229,7 +230,7 @@ class _Writer:
         trace = self._results.background_trace
         yield self._rois(
             self._key + BACKGROUND.key_ending,
-            footprints=footprints.select(chosen),
+            footprints=footprints.unshared().select(chosen),
             row_ids=chosen,
             text=BACKGROUND,
             columns={},
@@ -244,12 +245,13 @@ class _Writer:
         if discarded is None:
             return
         everything = np.arange(discarded.count)
+        footprints = discarded.footprints.unshared()
         yield self._rois(
             self._key + DISCARDED.key_ending,
-            footprints=discarded.footprints,
+            footprints=footprints,
             row_ids=everything,
             text=DISCARDED,
-            columns=self._wanted(computed_columns(discarded, everything)),
+            columns=self._wanted(computed_columns(discarded, everything, footprints)),
             mask_type=self._mask_type or "pixel",
             traces={name: trace.select(frames=self._frames) for name, trace in discarded.traces.items()},
             correction=self._correction(discarded, everything),

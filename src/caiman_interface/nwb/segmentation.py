@@ -85,8 +85,8 @@ def add_table(
     return table
 
 
-def component_columns(results: CaimanResults, positions: NDArray[np.intp]) -> dict[str, Column]:
-    """Return the columns of the components at `positions`: what CaImAn computed of each, and nothing else."""
+def component_columns(results: CaimanResults, positions: NDArray[np.intp], footprints: Footprints) -> dict[str, Column]:
+    """Return the columns of the components at `positions`, which have these footprints; only what CaImAn computed."""
     components = results.components
     whole: dict[str, NDArray[Any]] = {}
     if components.acceptance.is_evaluated:
@@ -97,13 +97,15 @@ def component_columns(results: CaimanResults, positions: NDArray[np.intp]) -> di
     columns = {name: Column(values[positions], COLUMNS[name]) for name, values in whole.items()}
     if components.acceptance.verdict == "selected":
         columns["is_accepted"] = Column(columns["is_accepted"].values, SELECTED_TEXT)
-    return {**columns, **computed_columns(components, positions)}
+    return {**columns, **computed_columns(components, positions, footprints)}
 
 
-def computed_columns(components: Components, positions: NDArray[np.intp]) -> dict[str, Column]:
-    """Return the metrics, the fits and the centres of the components at `positions`."""
+def computed_columns(
+    components: Components, positions: NDArray[np.intp], footprints: Footprints
+) -> dict[str, Column]:
+    """Return the metrics, the fits and the centroids of the components at `positions`, which have these footprints."""
     stored = {**components.metrics, **components.fits}
     columns = {name: Column(values[positions], COLUMNS[name]) for name, values in stored.items()}
     volume = len(components.frame_shape) > 2  # noqa: PLR2004 (rows, columns)
     text = COLUMNS["ROICentroids"].format(z=", z (plane)" if volume else "", plane=", plane" if volume else "")
-    return {**columns, "ROICentroids": Column(components.footprints.centroids()[positions], text)}
+    return {**columns, "ROICentroids": Column(footprints.centroids(), text)}
