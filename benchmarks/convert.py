@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,16 @@ def main(converter: str, folder: Path, output: Path) -> None:
     started = time.perf_counter()
     run = conversion(converter, folder)
     imported = time.perf_counter()
+    imported_cpu = time.process_time()
     run(output)
     finished = time.perf_counter()
+    finished_cpu = time.process_time()
     print(
         json.dumps(
             {
                 "import_seconds": imported - started,
                 "seconds": finished - imported,
+                "processor_seconds": finished_cpu - imported_cpu,
                 "peak_megabytes": peak_megabytes(),
                 "output_bytes": output.stat().st_size,
             }
@@ -35,7 +39,10 @@ def main(converter: str, folder: Path, output: Path) -> None:
 
 
 def conversion(converter: str, folder: Path) -> Any:
-    """Import what a conversion needs, and give the function that does it."""
+    """Import what a conversion needs, and return the function that does it."""
+    with suppress(ImportError):
+        import IPython  # noqa: F401 - imported by NeuroConv during a conversion, if it is installed
+
     from neuroconv import NWBConverter
     from neuroconv.datainterfaces import CaimanSegmentationInterface, TiffImagingInterface
 
@@ -65,7 +72,7 @@ def conversion(converter: str, folder: Path) -> Any:
 
 
 def peak_megabytes() -> float:
-    """Give the peak of the resident memory of this process."""
+    """Return the peak of the resident memory of this process."""
     status = Path("/proc/self/status")
     if status.exists():
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))

@@ -100,9 +100,7 @@ def component_columns(results: CaimanResults, positions: NDArray[np.intp], footp
     return {**columns, **computed_columns(components, positions, footprints)}
 
 
-def computed_columns(
-    components: Components, positions: NDArray[np.intp], footprints: Footprints
-) -> dict[str, Column]:
+def computed_columns(components: Components, positions: NDArray[np.intp], footprints: Footprints) -> dict[str, Column]:
     """Return the metrics, the fits and the centroids of the components at `positions`, which have these footprints."""
     stored = {**components.metrics, **components.fits}
     columns = {name: Column(values[positions], COLUMNS[name]) for name, values in stored.items()}
