@@ -89,7 +89,7 @@ class Footprints:
         return narrowed
 
     def unshared(self) -> Footprints:
-        """Return the same footprints with a matrix of their own, whose memory is free when they are deleted.
+        """Return the same footprints with a separate matrix, whose memory is free when they are deleted.
 
         A matrix that these footprints have read already is shared.
         """
