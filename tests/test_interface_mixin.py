@@ -7,7 +7,7 @@ from neuroconv.tools.testing.data_interface_mixins import SegmentationExtractorI
 from pynwb import read_nwb
 
 from caiman_interface import CaimanSegmentationInterface
-from conversions import FILES
+from conversions import DATA
 from written_values import check_written
 
 
@@ -35,8 +35,11 @@ class CaimanMixin(SegmentationExtractorInterfaceTestMixin):
             nwbfile.read_io.close()
 
 
-for file in FILES:
-    path = file.values[0]
+# Each class converts a dozen times. All other files are in the long run.
+DEFAULT_FILES = ("sim1p_cnmfe", "sim2p_full", "sim2p_onacid", "sim2p_selected", "sim3d")
+
+for path in sorted(DATA.glob("*.hdf5")):
     test_class = f"Test_{path.stem.replace('.', '_')}"
-    members = {"interface_kwargs": {"file_path": str(path)}, "pytestmark": [*CaimanMixin.pytestmark, *file.marks]}
+    marks = [] if path.stem in DEFAULT_FILES else [pytest.mark.long]
+    members = {"interface_kwargs": {"file_path": str(path)}, "pytestmark": [*CaimanMixin.pytestmark, *marks]}
     globals()[test_class] = type(test_class, (CaimanMixin,), members)
