@@ -396,6 +396,26 @@ def test_a_file_without_rate_and_distance_of_pixels(copy_of: Callable[[str], Pat
     assert places(report, "extra") == {f"Fluorescence/{name}/rate" for name in names}
 
 
+@pytest.mark.parametrize(("name", "value"), [("dxy", np.ones(14)), ("dxy", np.zeros(2)), ("fr", "fast")])
+def test_an_impossible_parameter_is_written_as_it_is_and_not_used(
+    copy_of: Callable[[str], Path], tmp_path: Path, name: str, value: Any
+) -> None:
+    caiman, nwb = copy_of("sim_sliced_rows"), tmp_path / "impossible.nwb"
+    with h5py.File(caiman, "r+") as file:
+        del file[f"params/data/{name}"]
+        file[f"params/data/{name}"] = value
+    interface = CaimanSegmentationInterface(caiman, sampling_frequency=20.0)
+    metadata = interface.get_metadata()
+    metadata["NWBFile"]["session_start_time"] = START
+    interface.run_conversion(nwbfile_path=nwb, metadata=metadata)
+    results = interface.segmentation_extractor.results
+    assert f"params/data/{name}" in {omission.field for omission in results.omissions}
+    assert getattr(results.parameters.data, name) is None
+    results.close()
+    report = verify(caiman, nwb)
+    assert report.ok, str(report)
+
+
 # Several analyses in one file
 
 

@@ -26,7 +26,9 @@ class DataParameters(ParameterGroup):
     """The description of the movie (``params/data``)."""
 
     fr: _Positive | None = Field(default=None, description="Imaging rate, frames per second.")
-    dxy: tuple[_Positive, ...] | None = Field(default=None, description="Size of a pixel in micrometres, in x and y.")
+    dxy: Annotated[tuple[_Positive, ...], Field(min_length=2, max_length=3)] | None = Field(
+        default=None, description="Size of a pixel in micrometres, in x and y."
+    )
     fnames: tuple[str, ...] = Field(default=(), description="The movie files, as given to CaImAn.")
     caiman_version: str | None = Field(default=None, description="Release of CaImAn that wrote the file.")
 

@@ -156,7 +156,7 @@ def plain(value: Any) -> Any:
 def parameters_in(group: h5py.Group, start: str, omitted: Container[str]) -> Iterator[tuple[str, Any]]:
     """Yield the parameters below a group, whose path is `start`, by their path from there, with plain values.
 
-    What the conversion leaves out (`omitted`, by its path in the file) or cannot be read is passed over.
+    A group that the conversion leaves out (`omitted`, by its path in the file) and what cannot be read are passed over.
     """
     for path, value in _values_below(group, start, omitted, frozenset(), itertools.count()):
         yield path.removeprefix(start), value
@@ -174,8 +174,8 @@ def _values_below(
     for name in named(group):
         if next(visited) > MOST_MEMBERS:
             return
-        node = group.get(name) if start + name not in omitted and is_readable(group, name) else None
-        if isinstance(node, h5py.Group):
+        node = group.get(name) if is_readable(group, name) else None
+        if isinstance(node, h5py.Group) and start + name not in omitted:
             yield from _values_below(node, f"{start}{name}/", omitted, above | {address}, visited)
         elif isinstance(node, h5py.Dataset):
             yield start + name, plain(node)

@@ -109,7 +109,7 @@ def plane_results(context: Context) -> Iterator[Result]:
             found = f"{context.rate} from CaImAn, {plane.imaging_rate} in the NWB file"
             yield compared(paths, place, None if equal else found)
     size = context.pixel_size
-    if size is not None and np.all(np.isfinite(size)) and min(size) > 0 and len(size) > 1:
+    if size is not None and np.all(np.isfinite(size)) and min(size) > 0 and len(size) in {2, 3}:
         paths, place = context.paths("params/data", ["dxy"]), f"{plane.name}/grid_spacing"
         if plane.grid_spacing is None:
             yield missing(paths, place)
