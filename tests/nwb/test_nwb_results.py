@@ -162,9 +162,30 @@ def test_a_file_without_an_analysis(tmp_path: Path, caiman_files: dict[str, Path
     results = NwbResults(nwbfile)
     assert results.keys == []
     assert results.method is None
+    assert repr(results) == "NwbResults(components=0)"
+    assert "<td style='text-align:left'>0</td>" in results._repr_html_()
     with pytest.raises(ValueError, match="no table of CaImAn components"):
         _ = results.components
     with pytest.raises(ValueError, match="is not an NWB file"):
         NwbResults.open(caiman_files["sim2p_full"])
     with pytest.raises(FileNotFoundError):
         NwbResults.open(tmp_path / "absent.nwb")
+
+
+def test_what_a_file_contains_is_shown_and_wrong_names_list_the_choices(converted: Nwb) -> None:
+    with NwbResults.open(converted("sim2p_full")) as written:
+        assert repr(written) == (
+            "NwbResults(metadata_key='caiman_segmentation', method='CNMF', num_frames=600, frame_shape=(60, 80), "
+            "components=13)"
+        )
+        assert "<td style='text-align:left'>(60, 80)</td>" in written._repr_html_()
+        with pytest.raises(KeyError, match="no 'dfof' among the traces: raw, dff, denoised, deconvolved"):
+            _ = written.components.traces["dfof"]
+        with pytest.raises(KeyError, match="no 'SNR' among the metrics: snr, r_values, cnn_preds"):
+            _ = written.components.metrics["SNR"]
+        with pytest.raises(KeyError, match="among the fits: baseline"):
+            _ = written.components.fits["bl"]
+        with pytest.raises(KeyError, match="no 'Cn' among the images: correlation"):
+            _ = written.images["Cn"]
+        for shown in (written, written.components):
+            assert not [name for name in dir(shown) if name.startswith("_") and not name.startswith("__")]

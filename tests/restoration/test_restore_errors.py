@@ -45,6 +45,23 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_file_system_without_links_is_supported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links")
+
+    monkeypatch.setattr("os.link", refuse)
+    target = tmp_path / "results.hdf5"
+    with new_file(target, overwrite=False) as partial:
+        partial.write_bytes(b"ours")
+    with pytest.raises(FileExistsError), new_file(tmp_path / "other.hdf5", overwrite=False) as partial:  # noqa: PT012
+        partial.write_bytes(b"ours")
+        (tmp_path / "other.hdf5").write_bytes(b"theirs")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "results.hdf5": b"ours",
+        "other.hdf5": b"theirs",
+    }
+
+
 def test_names_that_caiman_does_not_open_are_refused(converted: Nwb, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"does not end in \.hdf5 or \.h5"):
         restore(converted("sim2p_full"), tmp_path / "results.mat")

@@ -14,7 +14,9 @@ from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
 from caiman_interface.caiman_file import Footprints, Trace
 from caiman_interface.caiman_file.components import FITS, HAND_PICKED, METRICS, Acceptance, Verdict
+from caiman_interface.caiman_file.display import public_names
 from caiman_interface.caiman_file.matrices import OddWeights, StoredMatrix
+from caiman_interface.caiman_file.named import NamedItems
 
 from .mask_correction import exact_weights
 from .residual import ResidualRows
@@ -183,15 +185,19 @@ class NwbComponents:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(count={self.count}, frame_shape={self.frame_shape})"
 
+    def __dir__(self) -> list[str]:
+        return public_names(super().__dir__())
+
     @cached_property
     def row_ids(self) -> NDArray[np.int64]:
         """CaImAn's index of each ROI."""
         return np.asarray(self.table.id[:], dtype=np.int64)
 
     @cached_property
-    def traces(self) -> dict[str, Trace]:
+    def traces(self) -> NamedItems[Trace]:
         """Lazy (frames, ROIs) arrays: ``raw``, ``dff``, ``denoised``, ``deconvolved``, …."""
-        return {name: trace for name, trace in self._all_traces.items() if name != RESIDUAL_CORRECTION}
+        shown = {name: trace for name, trace in self._all_traces.items() if name != RESIDUAL_CORRECTION}
+        return NamedItems(shown, kind="traces")
 
     @cached_property
     def residual(self) -> Trace | None:
@@ -208,14 +214,14 @@ class NwbComponents:
         return {name: trace for name, trace in found.items() if trace is not None}
 
     @cached_property
-    def metrics(self) -> dict[str, NDArray[Any]]:
+    def metrics(self) -> NamedItems[NDArray[Any]]:
         """The quality metrics in the file: ``snr``, ``r_values``, ``cnn_preds``, ``eccentricity``."""
-        return dict(self._columns(METRICS))
+        return NamedItems(dict(self._columns(METRICS)), kind="metrics")
 
     @cached_property
-    def fits(self) -> dict[str, NDArray[Any]]:
+    def fits(self) -> NamedItems[NDArray[Any]]:
         """The results of the deconvolution in the file: ``baseline``, ``ar_coefficients``, …."""
-        return dict(self._columns(FITS))
+        return NamedItems(dict(self._columns(FITS)), kind="fits")
 
     @cached_property
     def hand_picked(self) -> dict[str, NDArray[np.bool_]]:

@@ -13,6 +13,8 @@ from pynwb import NWBFile
 from pynwb.ophys import RoiResponseSeries
 
 from caiman_interface.caiman_file import Footprints, Trace
+from caiman_interface.caiman_file.display import html_table, public_names
+from caiman_interface.caiman_file.named import NamedItems
 from caiman_interface.caiman_file.omissions import Omission
 from caiman_interface.metadata.vocabulary import BACKGROUND, COMPONENTS, DISCARDED, ROI_TABLES
 
@@ -25,6 +27,8 @@ from .ring_model import read_ring_model
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
+_SHOWN = ("metadata_key", "method", "num_frames", "frame_shape")
+
 
 class NwbResults(AbstractContextManager["NwbResults"]):
     """One CaImAn analysis in an NWB file, with the attributes of `CaimanResults`.
@@ -34,7 +38,7 @@ class NwbResults(AbstractContextManager["NwbResults"]):
     Parameters
     ----------
     nwbfile : pynwb.NWBFile
-        The open file.
+        The open file; `open` takes a path or an address.
     metadata_key : str, optional
         The key under which the analysis was written; required if the file contains several.
 
@@ -110,7 +114,18 @@ class NwbResults(AbstractContextManager["NwbResults"]):
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(metadata_key='{self.metadata_key}', method={self.method})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._facts().items())})"
+
+    def _repr_html_(self) -> str:
+        return html_table(type(self).__name__, self._facts())
+
+    def _facts(self) -> dict[str, object]:
+        if self.objects.table(COMPONENTS) is None:
+            return {"components": 0}
+        return {**{name: getattr(self, name) for name in _SHOWN}, "components": self.components.count}
+
+    def __dir__(self) -> list[str]:
+        return public_names(super().__dir__())
 
     # The analysis
 
@@ -245,9 +260,9 @@ class NwbResults(AbstractContextManager["NwbResults"]):
     # The rest
 
     @cached_property
-    def images(self) -> dict[str, NDArray[Any]]:
+    def images(self) -> NamedItems[NDArray[Any]]:
         """The images by key, each in its own shape (rows, columns[, planes])."""
-        found = {}
+        found: NamedItems[NDArray[Any]] = NamedItems({}, kind="images")
         for name, planes in self.objects.images.items():
             pixels = [np.asarray(plane.data[:]).T for plane in planes]
             is_volume = len(planes) > 1 or len(self.frame_shape) > 2  # noqa: PLR2004 (rows, columns)

@@ -58,8 +58,7 @@ def _histogram(data: ReportData, score: Score) -> tuple[Any, ColumnDataSource]:
     limits = thresholds(data, score)
     told = ", ".join(f"{name} {value:g}" for name, value in limits.items())
     plot = figure(
-        height=140, sizing_mode=STRETCH, title=f"{score.title}{f' ({told})' if told else ''}", tools="",
-        toolbar_location=None,
+        height=155, sizing_mode=STRETCH, title=f"{score.title}\n{told}", tools="", toolbar_location=None,
     )  # fmt: skip
     groups = values_by_status(data, score)
     edges = bin_edges(np.concatenate(list(groups.values())), score, limits.get(score.accept))

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from caiman_interface.writer.system_calls import flush_folder
+
 
 @contextmanager
 def new_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
@@ -34,7 +36,7 @@ def new_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         _publish(partial, target, overwrite=overwrite)
-        _sync_directory(target.parent)
+        flush_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -51,17 +53,6 @@ def _publish(partial: Path, target: Path, *, overwrite: bool) -> None:
         if target.exists():
             raise _exists(target) from None
         partial.replace(target)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the new name durable, where the system can."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _exists(target: Path) -> FileExistsError:
