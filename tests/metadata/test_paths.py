@@ -98,12 +98,8 @@ def test_a_dictionary_in_a_specification_is_refused_with_the_list_to_write():
     assert specification_remedy(("Ophys", "ImagingPlanes"), []) is None
 
 
-def unused(written, *, own=(OWN,), others=None, has_other_interfaces=False):
-    keys = [next(iter(one["Ophys"]["PlaneSegmentations"])) for one in own]
-    known = KnownEntries.of_session(
-        written, list(own), others or {}, metadata_keys=keys, has_other_interfaces=has_other_interfaces
-    )
-    return [(entry.path, entry.kind) for entry in known.unused(written)]
+def unused(written, *, own=(OWN,)):
+    return [(entry.path, entry.kind) for entry in KnownEntries.of_session(written, list(own)).unused(written)]
 
 
 def test_entries_that_are_used_are_not_reported():
@@ -120,21 +116,21 @@ def test_entries_of_unknown_names_are_reported_with_their_place():
         },
     }
     assert unused(written) == [
+        (("Devices", "scope"), "device"),
         (("Ophys", "RoiResponses", KEY, "rw"), "trace"),
         (("Ophys", "RoiResponses", "plane1"), "metadata key"),
         (("Ophys", "SegmentationImages", KEY, "mean"), "image"),
-        (("Devices", "scope"), "device"),
     ]
-    assert (("Devices", "scope"), "device") not in unused(written, has_other_interfaces=True)
 
 
-def test_what_another_interface_or_session_uses_is_not_reported():
-    written = {"Ophys": {"RoiResponses": {"suite2p": {}, KEY: {"denoised": {}}}}}
-    others = {"Ophys": {"RoiResponses": {"suite2p": {"raw": {}}}}}
-    assert unused(written, others=others) == [(("Ophys", "RoiResponses", KEY, "denoised"), "trace")]
+def test_the_key_of_a_file_without_images_is_used():
+    without_images = {"Ophys": {name: block for name, block in OWN["Ophys"].items() if name != "SegmentationImages"}}
+    assert unused({"Ophys": {"SegmentationImages": {KEY: {"correlation": None}}}}, own=(without_images,)) == []
+
+
+def test_what_another_session_uses_is_not_reported():
+    written = {"Ophys": {"RoiResponses": {KEY: {"denoised": {}}}}}
+    assert unused(written) == [(("Ophys", "RoiResponses", KEY, "denoised"), "trace")]
     second = {"Ophys": {**OWN["Ophys"], "RoiResponses": {KEY: {"denoised": {}}}}}
-    sessions = [
-        KnownEntries.of_session(written, [own], others, metadata_keys=[KEY], has_other_interfaces=True)
-        for own in (OWN, second)
-    ]
+    sessions = [KnownEntries.of_session(written, [own]) for own in (OWN, second)]
     assert list((sessions[0] | sessions[1]).unused(written)) == []

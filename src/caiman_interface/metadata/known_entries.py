@@ -102,7 +102,7 @@ class KnownEntries:
         }
         tables = _names(merged, ("Ophys", *TABLE_LIST))
         for block in (_TABLES, _RESPONSES, _IMAGES):
-            keys = {key for one in own for key in _mapping(one, block)}
+            keys = {key for one in own for key in (_main_key(one), *_mapping(one, block))}
             names[block] = frozenset({*keys, *(tables if block == _IMAGES else ())})
         return cls(names, _own_parts(own))
 
@@ -133,12 +133,17 @@ class KnownEntries:
                 yield UnusedEntry(path=(*path, name), kind=_PARTS[block], name=str(name), known=tuple(sorted(known)))
 
 
+def _main_key(own: Mapping[str, Any]) -> str:
+    """Return the metadata key of a CaImAn file, also if it has no traces or images."""
+    return next(iter(_mapping(own, _TABLES)))
+
+
 def _own_parts(own: Sequence[Mapping[str, Any]]) -> dict[tuple[Block, str], frozenset[str]]:
     return {
         (block, key): frozenset(_mapping(one, block).get(key, ()))
         for one in own
         for block in _PARTS
-        for key in {**dict.fromkeys([next(iter(_mapping(one, _TABLES)))]), **_mapping(one, block)}
+        for key in {_main_key(one), *_mapping(one, block)}
     }
 
 
