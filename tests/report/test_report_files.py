@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import h5py
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from pynwb import NWBHDF5IO, NWBFile
@@ -284,3 +285,18 @@ def test_the_command_reports_a_file_that_cannot_be_read(tmp_path: Path):
     assert result.exit_code == 1
     assert "text.hdf5" in result.stderr
     assert not (tmp_path / "report.png").exists()
+
+
+@pytest.mark.parametrize("ending", ["html", "png"])
+def test_values_that_are_not_finite_or_beyond_single_precision(copy_of, tmp_path, ending):
+    """Warnings are errors in the tests: none is issued."""
+    path = copy_of("sim_vol_nb2_cn" if ending == "png" else "sim2p_full")
+    with h5py.File(path, "r+") as file:
+        estimates = file["estimates"]
+        estimates["C"][2] = 1e300
+        estimates["YrA"][3] = np.nan
+        estimates["A/data"][3] = 1e300
+        estimates["A/data"][int(estimates["A/indptr"][1])] = np.nan
+        estimates["Cn"][(0,) * estimates["Cn"].ndim] = 1e300
+    write_report(path, tmp_path / f"report.{ending}")
+    assert (tmp_path / f"report.{ending}").stat().st_size > 1000

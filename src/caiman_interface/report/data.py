@@ -257,7 +257,9 @@ def notes_of(results: Any) -> tuple[str, ...]:
 
 
 def _component_set(components: Any, statuses: tuple[str, ...]) -> ComponentSet:
-    matrix = components.footprints.matrix
+    with np.errstate(over="ignore"):  # as an NWB file stores them
+        footprints = components.footprints.matrix.astype(np.float32)
+    footprints.data = np.nan_to_num(footprints.data)  # a weight that is NaN counts as 0
     manual = np.full(components.count, "", dtype=object)
     for name, chosen in components.hand_picked.items():
         manual[chosen] = name.removeprefix("manually_")
@@ -265,7 +267,7 @@ def _component_set(components: Any, statuses: tuple[str, ...]) -> ComponentSet:
         ids=np.asarray(getattr(components, "row_ids", np.arange(components.count)), dtype=np.int64),
         statuses=statuses,
         manual=tuple(manual.tolist()),
-        footprints=matrix.astype(np.float32),  # as an NWB file stores them
+        footprints=footprints,
         centroids=components.footprints.centroids(),
         metrics=components.metrics,
         fits=components.fits,

@@ -80,7 +80,8 @@ def reduce_trace(trace: TraceSource, binning: Binning) -> NDArray[np.float32]:
     step = binning.width * max(1, _BLOCK_VALUES // max(1, count * binning.width))
     done = 0
     for start in range(0, frames, step):
-        block = np.ascontiguousarray(np.asarray(trace[start : start + step], dtype=np.float32).T)
+        with np.errstate(over="ignore"):  # values beyond single precision are shown as missing
+            block = np.ascontiguousarray(np.asarray(trace[start : start + step], dtype=np.float32).T)
         part = block if binning.width == 1 else _extremes(block, binning.width)
         reduced[:, done : done + part.shape[1]] = part
         done += part.shape[1]
