@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,7 +147,8 @@ def test_how_a_damaged_file_is_stored_can_be_described(copy_of: Callable[[str], 
         file["estimates/nowhere"] = h5py.SoftLink("/gone")
         file["estimates/kind"] = np.dtype("f8")
         file.create_dataset("estimates/vast", (10**12,), "f8", chunks=(1024,))
+        replace(file["estimates"], "shifts", np.longdouble(1.5))
     with CaimanResults(path) as results:
+        assert json.loads(json.dumps(results.stored_as))["estimates/shifts"][-1] == 1.5
         assert results.stored_as["estimates/C"] == ["float64", [13, 600]]
-        (omission,) = results.omissions
-        assert omission.field == "params/data/again"
+        assert [omission.field for omission in results.omissions] == ["estimates/shifts", "params/data/again"]

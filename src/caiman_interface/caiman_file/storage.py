@@ -27,6 +27,7 @@ from .encoding import (
     json_value,
     read_value,
     text_of,
+    usable_dtype,
 )
 from .groups import DAMAGE
 from .omissions import UnusableFieldError
@@ -151,17 +152,22 @@ def _own_values(path: str, node: h5py.Dataset) -> Any:
     """Return the values if they are few and not converted in the same precision or order; None otherwise."""
     name = path.rpartition("/")[2]
     if node.ndim == 0 and (is_numeric(node) and name != "g"):
-        return node[()].item()
+        return _plain_numbers(node)
     if name in _SHAPES and node.ndim == 1 and is_numeric(node):
-        return node[()].tolist()
+        return _plain_numbers(node)
     if name in _LISTS and node.ndim == 1 and node.size and is_numeric(node) and not _is_rising(node[()]):
-        return node[()].tolist()
+        return _plain_numbers(node)
     if name in _NUMBERS_AS_TEXT and node.ndim == 1 and node.dtype.kind == "S":
         texts = [text_of(text) for text in node[()].tolist()]
         # Only unusual texts are recorded; paths without their directories, which may identify a user.
         if not _are_usual_numbers(texts):
             return [re.sub(r".*[\\/]", "", text) for text in texts]
     return None
+
+
+def _plain_numbers(node: h5py.Dataset) -> Any:
+    """Read numbers as JSON has them: extended precision becomes double."""
+    return np.asarray(node[()]).astype(usable_dtype(node.dtype)).tolist()
 
 
 def _sparse_entry(group: h5py.Group, *, with_zeros: bool) -> Any:
