@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from .caiman_file.display import html_table
 from .conversion.notices import MovieComparison, warn_of_file, warn_of_lists
 from .conversion.planning import ending_of, plan_of, sampling_frequency_of
 from .conversion.representation import summary
+from .conversion.summary_images import SummaryImages
 from .conversion.timestamps import find_timestamps, read_timestamps
 from .extractor import CaimanSegmentationExtractor
 from .metadata import (
@@ -55,6 +57,9 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         File with the time of each frame in seconds, in place of a rate: ``.npy``, ``.csv`` or ``.txt`` with one time
         per line, or ``file.h5::dataset``. A relative path is looked up from the current folder, then from the folder
         of the CaImAn file and its parents.
+    summary_images : mapping of str to path, optional
+        Images of the movie that the CaImAn file does not contain: ``.npy`` files by kind (``mean``, ``max``,
+        ``correlation``), with paths as above. One of another shape than the frame is left out with a warning.
 
     Raises
     ------
@@ -62,8 +67,8 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         If an argument is wrong, such as a folder in place of the file.
     CaimanFileError
         If the file was not written by CaImAn.
-    TimestampsError
-        If `timestamps_path` does not contain a usable time for each frame.
+    TimestampsError, SummaryImageError
+        If `timestamps_path` does not contain a usable time for each frame, or a summary image cannot be read.
 
     Examples
     --------
@@ -85,16 +90,16 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         metadata_key: str | None = None,
         sampling_frequency: float | None = None,
         timestamps_path: str | Path | None = None,
+        summary_images: Mapping[str, str | Path] | None = None,
     ) -> None:
         # Validated here too, since not every caller validates with the JSON schema.
-        source = CaimanSourceData.model_validate(
-            {
-                "file_path": file_path,
-                "verbose": verbose,
-                "metadata_key": metadata_key,
-                "sampling_frequency": sampling_frequency,
-                "timestamps_path": None if timestamps_path is None else str(timestamps_path),
-            }
+        source = CaimanSourceData.of(
+            file_path=file_path,
+            verbose=verbose,
+            metadata_key=metadata_key,
+            sampling_frequency=sampling_frequency,
+            timestamps_path=timestamps_path,
+            summary_images=summary_images,
         )
         super().__init__(file_path=file_path, verbose=verbose)
         self.metadata_key = metadata_key or DEFAULT_METADATA_KEY
@@ -103,6 +108,7 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         extractor = self.segmentation_extractor
         if source.sampling_frequency is not None:
             extractor.base_rate = source.sampling_frequency
+        self.summary_images = SummaryImages.read(source.summary_images or {}, extractor.results)
         self._given_times: NDArray[np.float64] | None = None
         if source.timestamps_path:
             path = find_timestamps(source.timestamps_path, file_path)
@@ -111,7 +117,8 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
 
     def __reduce__(self) -> tuple[Any, ...]:
         extractor = self.segmentation_extractor
-        state = (self.verbose, self.metadata_key, extractor.get_sampling_frequency(), self._is_sampling_given)
+        rate, images = extractor.get_sampling_frequency(), self.summary_images.paths
+        state = (self.verbose, self.metadata_key, rate, self._is_sampling_given, images)
         properties = {key: extractor.get_property_info(key) for key in extractor.user_properties}
         return _reopened, (type(self), str(extractor.file_path), state, extractor.base_times, properties)
 
@@ -253,12 +260,11 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         """
         options = CaimanConversionOptions.model_validate(conversion_options)
         self.check_sampling()
-        if metadata is None:
-            metadata = self.get_metadata()
+        metadata = self.get_metadata() if metadata is None else metadata
         results = self.segmentation_extractor.results
         results.check_unchanged()
         if not self._has_warned:
-            warn_of_file(results)
+            warn_of_file(results, self.summary_images.warnings)
             self._has_warned = True
         warn_of_lists(metadata, self.file_metadata)
         ending = ending_of(nwbfile, self.metadata_key, options.plane_segmentation_name)
@@ -275,27 +281,38 @@ class CaimanSegmentationInterface(FastWriteMixin, BaseSegmentationExtractorInter
         key = self.metadata_key
         movies = MovieComparison(translated, key, results=results, rate=rate, is_stub=options.stub_test)
         movies.warn(nwbfile)
-        try:
+        with _named_in_errors(results.file_path, key):
+            self.summary_images.check(nwbfile, ending)
             add_results(nwbfile, results, metadata=translated, metadata_key=key, plan=plan)
-        except ValueError as error:
-            if type(error) is not ValueError or str(extractor.file_path) in str(error):
-                raise
-            message = f"{extractor.file_path} (metadata_key '{key}'): {error}"
-            raise ValueError(message) from error
+            self.summary_images.add_to(nwbfile, ending)
         for check in (results.check_unchanged, movies.later(nwbfile)):
             mark_for_fast_write(nwbfile, check=check)
+
+
+@contextmanager
+def _named_in_errors(file_path: Path, key: str) -> Iterator[None]:
+    """Add the file and the metadata key to the message of a `ValueError` that does not name the file."""
+    try:
+        yield
+    except ValueError as error:
+        if type(error) is not ValueError or str(file_path) in str(error):
+            raise
+        message = f"{file_path} (metadata_key '{key}'): {error}"
+        raise ValueError(message) from error
 
 
 def _reopened(
     interface_class: type[CaimanSegmentationInterface],
     file_path: str,
-    state: tuple[bool, str, float | None, bool],
+    state: tuple[bool, str, float | None, bool, Mapping[str, Path]],
     times: NDArray[np.float64] | None,
     properties: Mapping[str, Any],
 ) -> CaimanSegmentationInterface:
     """Return an unpickled interface: its file is opened again by its path."""
-    verbose, metadata_key, rate, is_sampling_given = state
-    interface = interface_class(file_path, verbose=verbose, metadata_key=metadata_key, sampling_frequency=rate)
+    verbose, metadata_key, rate, is_sampling_given, images = state
+    interface = interface_class(
+        file_path, verbose=verbose, metadata_key=metadata_key, sampling_frequency=rate, summary_images=images
+    )
     interface._is_sampling_given = is_sampling_given  # noqa: SLF001
     extractor = interface.segmentation_extractor
     if times is not None:

@@ -56,6 +56,14 @@ def test_without_fields_each_file_is_a_session(tmp_path: Path) -> None:
     assert found.unmatched == ()
 
 
+def test_a_relative_folder_has_the_same_unmatched_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study(tmp_path / "study", "m1/day1/a.hdf5", "notes.h5")
+    monkeypatch.chdir(tmp_path)
+    found = find_sessions("study", "{subject_id}/{session_id}/*.hdf5")
+    assert [session.files for session in found.sessions] == [(Path("study/m1/day1/a.hdf5"),)]
+    assert found.unmatched == (Path("study/notes.h5"),)
+
+
 def test_errors_name_the_folder_the_pattern_and_what_was_seen(tmp_path: Path) -> None:
     study(tmp_path, "m1/day1/a.hdf5")
     with pytest.raises(ValueError, match=r"matches the pattern '\{subject_id\}\.hdf5'; 1 HDF5 files do not match"):

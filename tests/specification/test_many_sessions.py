@@ -88,6 +88,7 @@ def test_the_report_is_on_disk(study):
     _, folder = study
     assert_complete(folder, [0, 1, 2, 4])
     stored = json.loads((folder / "conversion-report.json").read_text())["sessions"]
+    assert [one["session"] for one in stored] == [f"s{number:02}" for number in range(5)]
     assert {one["session"]: one["state"] for one in stored} == {
         **dict.fromkeys(("s00", "s01", "s02", "s04"), "converted"),
         "s03": "not valid",
@@ -278,8 +279,8 @@ def test_two_shards_at_once_in_one_folder(tmp_path):
 
 
 @pytest.fixture
-def scheduler(tmp_path) -> Iterator[str]:
-    """The address of a Dask scheduler with two worker processes on the loopback interface."""
+def scheduler(tmp_path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """The address of a Dask scheduler on the loopback interface, and its two worker processes."""
     pytest.importorskip("distributed")
     file = tmp_path / "scheduler.json"
     options = ("--scheduler-file", file)
@@ -308,21 +309,25 @@ def scheduler(tmp_path) -> Iterator[str]:
         )
         for _ in range(2)
     ]
-    yield json.loads(file.read_text())["address"]
+    yield json.loads(file.read_text())["address"], processes[1:]
     for process in processes:
         process.kill()
         process.wait()
 
 
-def test_a_dask_cluster(scheduler, tmp_path):
+@pytest.mark.parametrize("kills", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_dask_cluster(scheduler, tmp_path, kills):
+    address, processes = scheduler
     reports = []
 
     class Observer(ConversionObserver):
         def progressed(self, progressed) -> None:
             reports.append(progressed)
+            if kills:
+                processes[0].kill()
 
     path = write_study(tmp_path, 4, broken=(1,))
-    report = convert_specification(path, tmp_path / "nwb", scheduler=scheduler, keep_going=True, observer=Observer())
+    report = convert_specification(path, tmp_path / "nwb", scheduler=address, keep_going=True, observer=Observer())
     assert report.counts == {"converted": 3, "not valid": 1}
     assert_complete(tmp_path / "nwb", [0, 2, 3])
     assert {one.number for one in reports} <= {1, 3, 4}

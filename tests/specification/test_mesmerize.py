@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from click.testing import CliRunner
 
+from caiman_interface import convert_specification
+from caiman_interface.cli.program import program
 from caiman_interface.specification.mesmerize import choose_items, read_batch
 
 DATA = Path(__file__).parents[1] / "data"
@@ -107,3 +113,31 @@ def test_what_is_not_a_batch_is_refused(content: bytes, problem: str, tmp_path: 
     path.write_bytes(content)
     with pytest.raises(ValueError, match=problem):
         read_batch(path)
+
+
+def test_projections_that_caiman_did_not_save_are_written(batch: Path, fill_in: Callable[[Path], None]) -> None:
+    for uuid, shape in ((UUIDS[2], (60, 80)), (UUIDS[3], (64, 76))):
+        for name in ("mean_projection", "cn"):
+            np.save(batch.parent / uuid / f"{uuid}_{name}.npy", np.random.default_rng(0).random(shape))
+    path = batch.parent / "study.yml"
+    arguments = ["init", str(batch), "--item", UUIDS[2], "--item", "mouse2", "-o", str(path)]
+    assert CliRunner().invoke(program, arguments).exit_code == 0
+    fill_in(path)
+    sessions = yaml.safe_load(path.read_text())["experiments"]["recordings"]["sessions"]
+    # CaImAn saved a background for the first, from which a mean image is computed, and a correlation for the second.
+    assert [session["source_data"]["Segmentation"]["summary_images"] for session in sessions] == [
+        {"correlation": f"{UUIDS[2]}/{UUIDS[2]}_cn.npy"},
+        {"mean": f"{UUIDS[3]}/{UUIDS[3]}_mean_projection.npy"},
+    ]
+    folder = batch.parent / "nwb"
+    report = convert_specification(path, folder, verify=True)
+    assert [(record.state, record.verified) for record in report] == [("converted", True)] * 2
+    assert report.records[1].sources[1:] == (str(batch.parent / UUIDS[3] / f"{UUIDS[3]}_mean_projection.npy"),)
+    for name, image, source in (("mouse1", "correlation_image", UUIDS[2]), ("mouse2", "mean_image", UUIDS[3])):
+        (saved,) = (batch.parent / source).glob("*_cn.npy" if name == "mouse1" else "*_mean_projection.npy")
+        with h5py.File(folder / f"{name}.nwb") as file:
+            stored = file[f"processing/ophys/SegmentationImages/{image}"][()]
+        np.testing.assert_array_equal(stored, np.load(saved).T)
+    np.save(batch.parent / UUIDS[3] / f"{UUIDS[3]}_mean_projection.npy", np.ones((64, 76)))
+    states = {record.session: record.state for record in convert_specification(path, folder, resume=True)}
+    assert states == {"mouse1": "skipped", "mouse2": "failed"}

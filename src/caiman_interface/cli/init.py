@@ -109,7 +109,7 @@ def _plan_batch(batch: Path, items: tuple[str, ...]) -> list[PlannedSession]:
     if not chosen:
         raise ValueError(f"{batch} has no successful cnmf or cnmfe item.")
     echo(f"Found {len(chosen)} successful items.", err=True)
-    return [PlannedSession(name=safe_name(item.name), files=(item.file,)) for item in chosen]
+    return [PlannedSession(name=safe_name(item.name), files=(item.file,), images=item.images) for item in chosen]
 
 
 def _write_schema(path: Path, *, replace: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pynwb import NWBFile
@@ -18,9 +18,9 @@ from .movies import movie_mismatches
 _AT_THE_CALLER = 4  # of `add_to_nwbfile`
 
 
-def warn_of_file(results: CaimanResults) -> None:
-    """Warn of what looks wrong in a CaImAn file, and of what is left out."""
-    for warning in results.warnings:
+def warn_of_file(results: CaimanResults, more: Sequence[str] = ()) -> None:
+    """Warn of what looks wrong in a CaImAn file, of what is left out, and of `more`."""
+    for warning in (*results.warnings, *more):
         warnings.warn(f"{results.file_path}: {warning}", CaimanFileWarning, stacklevel=_AT_THE_CALLER)
     if results.omissions:
         left_out = "; ".join(f"{omission.field} ({omission.reason})" for omission in results.omissions)

@@ -72,16 +72,20 @@ def read_timestamps(path: str | Path, *, num_frames: int | None = None) -> NDArr
 
 
 def find_timestamps(path: str | Path, caiman_file: str | Path) -> str:
-    """Return the path of a file with timestamps, looked up from the CaImAn file if it is relative.
+    """Return the path of a file with timestamps, looked up as `find_file` does."""
+    file_name, separator, dataset = str(path).partition(_SEPARATOR)
+    return f"{find_file(file_name, caiman_file)}{separator}{dataset}"
+
+
+def find_file(path: str | Path, caiman_file: str | Path) -> Path:
+    """Return the path of a file, looked up from the CaImAn file and its parents if it is relative.
 
     NeuroConv resolves ``file_path`` of a specification against the data folder, and leaves other paths relative. The
     data folder is a parent of the CaImAn file.
     """
-    file_name, separator, dataset = str(path).partition(_SEPARATOR)
-    file = Path(file_name)
+    file = Path(path)
     candidates = [file, *(parent / file for parent in Path(caiman_file).absolute().parents)]
-    found = next((candidate for candidate in candidates if candidate.is_file()), file)
-    return f"{found}{separator}{dataset}"
+    return next((candidate for candidate in candidates if candidate.is_file()), file)
 
 
 def _from_numpy(file: Path) -> _Times:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
 from pydantic import ConfigDict, Field, FilePath, model_validator
 
 from .checked import CheckedModel, OptionalNumber
@@ -44,9 +48,28 @@ class CaimanSourceData(CheckedModel):
         examples=["sessions/mouse1_day2_times.npy", "sessions/mouse1_day2.h5::frame_times"],
     )
 
+    summary_images: dict[Literal["mean", "max", "correlation"], str] | None = Field(
+        default=None,
+        title="Summary images",
+        description="Images of the movie that the CaImAn file does not contain: a .npy file of the shape of the frame "
+        "per kind (mean, max, correlation), such as the projections of mesmerize-core.",
+        examples=[{"mean": "sessions/mouse1_day2_mean.npy", "max": "sessions/mouse1_day2_max.npy"}],
+    )
+
+    @classmethod
+    def of(cls, **arguments: Any) -> CaimanSourceData:
+        """Return the checked arguments, in which paths may be `Path` objects."""
+        return cls.model_validate({name: _with_text_paths(value) for name, value in arguments.items()})
+
     @model_validator(mode="after")
     def _one_source_of_times(self) -> CaimanSourceData:
         if self.sampling_frequency is not None and self.timestamps_path:
             message = "sampling_frequency and timestamps_path exclude each other: expected one of the two"
             raise ValueError(message)
         return self
+
+
+def _with_text_paths(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _with_text_paths(item) for name, item in value.items()}
+    return str(value) if isinstance(value, Path) else value

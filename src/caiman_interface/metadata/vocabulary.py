@@ -146,6 +146,14 @@ IMAGES = {
 }
 
 
+SUMMARY_IMAGES = {
+    "mean": ImageText("mean_image", "Mean of each pixel over the frames of the movie."),
+    "max": ImageText("max_image", "Maximum of each pixel over the frames of the movie."),
+    "correlation": ImageText("correlation_image", "Correlation of each pixel with its neighbours, no unit."),
+}
+"""Images of the movie from other files than CaImAn's."""
+
+
 def name_ending(metadata_key: str) -> str:
     """Return the ending of the names of an interface with this key: nothing for the default key.
 

@@ -207,7 +207,11 @@ def _settings(conversion: SessionConversion) -> dict[str, Any]:
             name: f"{made.__module__}.{made.__qualname__}" for name, made in session.interface_classes.items()
         },
         "arguments": {
-            name: {key: value for key, value in session.source_data[name].items() if key not in _PATHS}
+            name: {
+                key: sorted(value) if key == "summary_images" else value
+                for key, value in session.source_data[name].items()
+                if key not in _PATHS
+            }
             for name in session.used_interfaces
         },
         "metadata": [source.values for source in session.metadata_sources],
@@ -221,7 +225,7 @@ def _verify(session: Session, path: Path) -> None:
     for name in session.caiman_interfaces:
         arguments = session.source_data[name]
         file, key = arguments["file_path"], arguments.get("metadata_key")
-        report = verify(file, path, metadata_key=key)
+        report = verify(file, path, metadata_key=key, summary_images=session.summary_images_of(name))
         if not report.ok:
             raise ValueError(f"The NWB file differs from {file}, and was not kept. {report}")
 

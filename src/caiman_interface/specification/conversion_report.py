@@ -7,7 +7,7 @@ import io
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -155,6 +155,8 @@ class ReportFiles:
         The output folder.
     shard : tuple of int, optional
         See `ConversionReport.write`.
+    order : sequence of str
+        Sessions that come first, in this order; the others follow as they were added.
 
     Attributes
     ----------
@@ -162,11 +164,12 @@ class ReportFiles:
         The records by session; `keep` changes them.
     """
 
-    def __init__(self, folder: str | Path, *, shard: tuple[int, int] | None = None) -> None:
+    def __init__(self, folder: str | Path, *, shard: tuple[int, int] | None = None, order: Sequence[str] = ()) -> None:
         ending = "" if shard is None else f".{shard[0]}-of-{shard[1]}"
         self.path = Path(folder) / f"{_STEM}{ending}.json"
         self.records: dict[str, SessionRecord] = {}
         self._texts: dict[str, tuple[str, str]] = {}
+        self._places = {session: place for place, session in enumerate(order)}
 
     def keep(self, record: SessionRecord) -> None:
         """Add the record of a session, or replace it."""
@@ -179,11 +182,15 @@ class ReportFiles:
 
     def write(self) -> Path:
         """Write both files, each replaced as a whole."""
-        sessions = ",\n".join(as_json for as_json, _ in self._texts.values())
+        texts = [self._texts[session] for session in sorted(self._texts, key=self._place)]
+        sessions = ",\n".join(as_json for as_json, _ in texts)
         _replace(self.path, f'{{\n  "sessions": [\n{sessions}\n  ]\n}}\n')
-        rows = "".join(as_csv for _, as_csv in self._texts.values())
+        rows = "".join(as_csv for _, as_csv in texts)
         _replace(self.path.with_suffix(".csv"), _as_csv({name: name for name in _COLUMNS}) + rows)
         return self.path
+
+    def _place(self, session: str) -> int:
+        return self._places.get(session, len(self._places))
 
 
 def read_reports(folder: str | Path) -> ConversionReport:

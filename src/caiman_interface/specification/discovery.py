@@ -84,9 +84,9 @@ def find_sessions(folder: str | Path, pattern: str) -> Discovery:
     except (ValueError, KeyError, IndexError) as error:
         message = f"The pattern '{pattern}' is malformed: {error}. Example: {{subject_id}}/{{session_id}}/*.hdf5"
         raise ValueError(message) from error
-    found = {folder / path: fields for path, fields in matches.items() if _is_visible_file(folder, path)}
+    found = {folder / path: fields for path, fields in matches.items() if _is_visible_file(folder / path, folder)}
     others = (path for path in folder.rglob("*") if path.suffix.lower() in _CAIMAN_SUFFIXES and path not in found)
-    unmatched = tuple(sorted((path for path in others if _is_visible_file(folder, path)), key=natural_key))
+    unmatched = tuple(sorted((path for path in others if _is_visible_file(path, folder)), key=natural_key))
     if not found:
         seen = f"; {len(unmatched)} HDF5 files do not match, such as {unmatched[0]}" if unmatched else ""
         message = f"No file in {folder} matches the pattern '{pattern}'{seen}."
@@ -111,9 +111,8 @@ def _with_named_globs(pattern: str) -> str:
     return "".join(piece + field for piece, field in zip(pieces, [*fields, ""], strict=True))
 
 
-def _is_visible_file(folder: Path, path: str | Path) -> bool:
-    full = folder / path
-    return full.is_file() and not any(part.startswith(".") for part in full.relative_to(folder).parts)
+def _is_visible_file(path: Path, folder: Path) -> bool:
+    return path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _session_key(fields: Mapping[str, Any], path: Path) -> tuple[Any, ...]:

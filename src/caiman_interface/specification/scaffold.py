@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, count, takewhile
 from pathlib import Path
@@ -44,10 +44,13 @@ class PlannedSession:
         Its identifiers.
     session_start_time : datetime or None
         Its start.
+    images : dict of str to Path
+        Files of images of the movie, by kind, for the first of its files.
     """
 
     name: str
     files: tuple[Path, ...]
+    images: Mapping[str, Path] = field(default_factory=dict)
     subject_id: str | None = None
     session_id: str | None = None
     session_start_time: datetime | None = None
@@ -65,6 +68,7 @@ class _FileFacts:
     plane: dict[str, Any]
     is_volumetric: bool
     has_rate: bool
+    images: dict[str, str]
     is_default_rate: bool
     is_default_spacing: bool
 
@@ -181,12 +185,7 @@ def _read_session(session: PlannedSession, folder: Path) -> _SessionFacts:
     return _SessionFacts(
         name=session.name,
         files=[
-            _read(
-                path,
-                folder,
-                interface=f"Plane{index}" if several else "Segmentation",
-                key=f"plane{index}" if several else DEFAULT_METADATA_KEY,
-            )
+            _read(path, folder, plane=index if several else None, images={} if index else session.images)
             for index, path in enumerate(session.files)
         ],
         subject_id=session.subject_id,
@@ -195,17 +194,19 @@ def _read_session(session: PlannedSession, folder: Path) -> _SessionFacts:
     )
 
 
-def _read(path: Path, folder: Path, *, interface: str, key: str) -> _FileFacts:
+def _read(path: Path, folder: Path, *, plane: int | None, images: Mapping[str, Path]) -> _FileFacts:
+    key = DEFAULT_METADATA_KEY if plane is None else f"plane{plane}"
     with CaimanResults.open(path) as results:
         return _FileFacts(
             path=_relative(path, folder),
-            interface=interface,
+            interface="Segmentation" if plane is None else f"Plane{plane}",
             key=key,
             summary=_summary(results),
             keyword=f"{'one' if results.is_one_photon else 'two'}-photon calcium imaging",
             plane=metadata_of(results, key)["ImagingPlanes"][key],
             is_volumetric=results.is_volumetric,
             has_rate=results.sampling_frequency is not None,
+            images={kind: _relative(image, folder) for kind, image in images.items() if kind not in results.images},
             is_default_rate=results.sampling_frequency == DEFAULT_RATE,
             is_default_spacing=results.parameters.data.dxy == DEFAULT_PIXEL_SIZE,
         )

@@ -193,6 +193,8 @@ def _file_findings(session: Session, interfaces: Mapping[str, Any]) -> Iterator[
             yield Finding(severity="warning", path=(*path, "file_path"), message=mismatch)
         for text in extractor.results.warnings:
             yield Finding(severity="warning", path=(*path, "file_path"), message=text, is_suspicious=True)
+        for text in interface.summary_images.warnings:
+            yield Finding(severity="warning", path=(*path, "summary_images"), message=text)
         for omission in extractor.results.omissions:
             message = f"{omission.field} is left out: {omission.reason}"
             yield Finding(severity="warning", path=(*path, "file_path"), message=message)

@@ -14,7 +14,7 @@ from neuroconv import datainterfaces
 from neuroconv.utils import dict_deep_update
 
 from caiman_interface._compat.neuroconv import resolve_conversion_options
-from caiman_interface.conversion.timestamps import find_timestamps
+from caiman_interface.conversion.timestamps import find_file, find_timestamps
 from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.writer.file import FastNWBConverter
 
@@ -118,9 +118,18 @@ class Session:
         for name in self.caiman_interfaces:
             arguments = self.source_data[name]
             if arguments.get("timestamps_path"):
-                path = find_timestamps(arguments["timestamps_path"], arguments["file_path"])
+                path = find_timestamps(arguments["timestamps_path"], arguments.get("file_path", ""))
                 paths.append(str(path).partition("::")[0])
+            paths += map(str, self.summary_images_of(name).values())
         return tuple(paths)
+
+    def summary_images_of(self, name: str) -> dict[str, Path]:
+        """Return the files of the summary images of an interface, by kind."""
+        given = self.source_data[name].get("summary_images")
+        if not isinstance(given, Mapping):
+            return {}
+        file = self.source_data[name].get("file_path", "")
+        return {kind: find_file(path, file) for kind, path in sorted(given.items()) if isinstance(path, str)}
 
     def make_converter(self, base: type[FastNWBConverter] = FastNWBConverter) -> Any:
         """Return NeuroConv's converter with the interfaces of the session, each with its file."""

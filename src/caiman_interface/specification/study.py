@@ -169,9 +169,9 @@ def convert_study(
             records = tuple(_refused(result, going))
             return ConversionReport(records, result.findings)
         output_folder.mkdir(parents=True, exist_ok=True)
-        study = _Study(
-            output_folder, options, observer, target, result, ReportFiles(output_folder, shard=options.shard)
-        )
+        order = [session.label for session in result.sessions]
+        files = ReportFiles(output_folder, shard=options.shard, order=order)
+        study = _Study(output_folder, options, observer, target, result, files)
         study.convert(going, workers)
         return study.report()
 

@@ -45,8 +45,11 @@ _OF_THE_CONVERSION = {
 _GREATEST_CORRELATION = 1 + 1e-5
 
 
-def image_results(context: Context, expected: Collection[str]) -> Iterator[Result]:
-    """Compare the images; `expected` are the keys of those that the conversion writes."""
+def image_results(context: Context, expected: Collection[str], given: Collection[str]) -> Iterator[Result]:
+    """Compare the images; `expected` are the keys of those that the conversion writes.
+
+    `given` are the names of images that do not come from the CaImAn file.
+    """
     written = context.objects.images
     for key in sorted(set(expected) - set(written)):
         name = f"{IMAGE_TEXTS[key].name}{context.objects.ending}" if key in IMAGE_TEXTS else key
@@ -65,7 +68,8 @@ def image_results(context: Context, expected: Collection[str]) -> Iterator[Resul
             yield compared(paths, place, found)
     known = [image for planes in written.values() for image in planes]
     for image in context.objects.all_images():
-        if context.objects.is_only and all(image is not other for other in known):
+        is_unknown = image.name not in given and all(image is not other for other in known)
+        if context.objects.is_only and is_unknown:
             yield not_from_caiman(f"SegmentationImages/{image.name}", claimed=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from caiman_interface.nwb.nwb_results import NwbResults
 
 from .context import Context, Result, not_from_caiman, not_stored
 from .fields import ROI_SOURCES
+from .given_images import GivenImages
 from .inventory import members, reason_not_stored
 from .other_objects import image_results, parameter_results, plane_results, ring_model_results, shift_results
 from .report import ComparedItem, VerificationReport
@@ -22,7 +23,13 @@ from .roi_tables import TableComparison
 __all__ = ["ComparedItem", "VerificationReport", "verify"]
 
 
-def verify(caiman_file: str | Path, nwb_file: str | Path, *, metadata_key: str | None = None) -> VerificationReport:
+def verify(
+    caiman_file: str | Path,
+    nwb_file: str | Path,
+    *,
+    metadata_key: str | None = None,
+    summary_images: Mapping[str, str | Path] | None = None,
+) -> VerificationReport:
     """Compare every value of a CaImAn file with an NWB file, both ways.
 
     All values are compared bit for bit. Traces are read block by block, so that memory use does not grow with them.
@@ -35,6 +42,9 @@ def verify(caiman_file: str | Path, nwb_file: str | Path, *, metadata_key: str |
         The NWB file that this package wrote from it, HDF5 or Zarr.
     metadata_key : str, optional
         The key under which it was written; required if the NWB file contains several CaImAn analyses.
+    summary_images : mapping of str to path, optional
+        The images that were given to the conversion, see `CaimanSegmentationInterface`. Without it, those in the NWB
+        file are listed as extra.
 
     Returns
     -------
@@ -80,7 +90,8 @@ def verify(caiman_file: str | Path, nwb_file: str | Path, *, metadata_key: str |
             num_frames=results.num_frames,
             omitted=omitted,
         )
-        found = [*_results(context, results)]
+        given = GivenImages(context, summary_images or {}, in_caiman=set(results.images))
+        found = [*_results(context, results, given)]
         found += _not_stored(context, results, found)
     by_result: dict[str, list[ComparedItem]] = {}
     for result, item in found:
@@ -88,7 +99,7 @@ def verify(caiman_file: str | Path, nwb_file: str | Path, *, metadata_key: str |
     return VerificationReport(caiman_file=str(caiman_file), nwb_file=str(nwb_file), **by_result)
 
 
-def _results(context: Context, results: CaimanResults) -> Iterator[Result]:
+def _results(context: Context, results: CaimanResults, given: GivenImages) -> Iterator[Result]:
     """Yield what is found of everything that an NWB file can hold."""
     for source in ROI_SOURCES:
         traces, columns = _expected_rois(results, source.kind)
@@ -97,7 +108,8 @@ def _results(context: Context, results: CaimanResults) -> Iterator[Result]:
         elif (table := context.objects.table(source.kind)) is not None:
             yield not_from_caiman(f"ImageSegmentation/{table.name}", claimed=True)
     yield from plane_results(context)
-    yield from image_results(context, set(results.images))
+    yield from image_results(context, set(results.images), given.names)
+    yield from given.results()
     yield from parameter_results(context, _analysis(results))
     yield from ring_model_results(context)
     shifts = results.shifts
