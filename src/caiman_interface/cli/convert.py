@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from caiman_interface.writer.backends import SUFFIX_OF
+
 from .convert_output import choose_backend, print_report
 from .shared_options import is_debugging
 
@@ -110,7 +112,7 @@ def _convert(
 
     if given["jobs"] > 1 and is_specification and given["scheduler"] is None:
         process_context()  # the processes load the same packages as this one, at the same time
-    from caiman_interface.specification.study import SUFFIX_OF, convert_single_file, convert_study
+    from caiman_interface.specification.study import convert_single_file, convert_study
 
     from .convert_findings import OPTION_OF, show_findings
     from .convert_request import read_options, read_request

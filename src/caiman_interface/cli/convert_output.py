@@ -6,18 +6,17 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from caiman_interface.writer.backends import SUFFIX_OF, Backend
 
 from .output import echo, echo_text, echo_warning, print_json, table_text
 
 if TYPE_CHECKING:
     from caiman_interface.specification.conversion_report import ConversionReport, SessionContents, SessionRecord
 
-Backend = Literal["hdf5", "zarr"]
-
-_SUFFIX_OF: dict[Backend, str] = {"hdf5": ".nwb", "zarr": ".nwb.zarr"}
 _BACKEND_OF: dict[str, Backend] = {".nwb": "hdf5", ".zarr": "zarr"}
 # A folder with such a name is probably a mistake.
 _SOURCES = {".hdf5", ".h5", ".mat", ".npz", ".npy", ".mmap", ".tif", ".tiff", ".avi", ".csv", ".yml", ".yaml", ".json"}
@@ -34,7 +33,7 @@ def choose_backend(output: Path, wanted: Backend | None, *, is_folder: bool) -> 
             guess = f"; did you mean {output.with_suffix('.nwb')}?" if looks_like_source else ""
             raise _bad_output(f"{output} must be a folder, or end in .nwb (or .nwb.zarr){guess}")
     if wanted is not None and of_ending not in {None, wanted}:
-        fitting = output.with_name(output.name.removesuffix(".zarr").removesuffix(".nwb") + _SUFFIX_OF[wanted])
+        fitting = output.with_name(output.name.removesuffix(".zarr").removesuffix(".nwb") + SUFFIX_OF[wanted])
         raise _bad_output(f"{output} has the ending of {of_ending}; write {fitting}, or leave out --backend {wanted}.")
     return wanted or of_ending or "hdf5"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from caiman_interface.specification.text import write_duration
+from caiman_interface.text import write_duration
 
 if TYPE_CHECKING:
     from caiman_interface.caiman_file.summary import ArrayFacts, FileSummary, MetricFacts

@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from caiman_interface.specification.text import escape_controls
-from caiman_interface.specification.text import escape_controls as printable
+from caiman_interface.text import escape_controls
+from caiman_interface.text import escape_controls as printable
 
 __all__ = [
     "echo",

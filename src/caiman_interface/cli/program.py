@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import signal
 import sys
 from importlib import import_module
 
 import click
+
+from caiman_interface.text import near_matches
 
 from .output import echo, plain_warnings, printable
 from .shared_options import debug_option, is_debugging, options_of
@@ -60,7 +61,7 @@ class Program(click.Group):
         """Find the subcommand; the error for an unknown one lists all of them."""
         name = arguments[0]
         if name not in COMMANDS and not name.startswith("-") and not context.resilient_parsing:
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            near = near_matches(name, COMMANDS)
             guess = f" Did you mean '{near[0]}'?" if near else ""
             raise click.UsageError(f"There is no command '{name}'.{guess} Commands: {', '.join(COMMANDS)}.", context)
         return super().resolve_command(context, arguments)

@@ -83,6 +83,11 @@ def table_names(ophys: Mapping[str, Any]) -> list[str]:
     return [entry["name"] for entry in listed_entries(ophys, *TABLE_LIST)]
 
 
+def given_fields(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an entry that have a value: JSON forms send null for an empty field."""
+    return {field: value for field, value in entry.items() if value is not None}
+
+
 def has_name(entry: Any) -> bool:
     """Return whether an entry has a name."""
     return isinstance(entry, Mapping) and isinstance(entry.get("name"), str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
@@ -12,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 from typing_extensions import Self
+
+from caiman_interface.text import near_matches
 
 _Item = TypeVar("_Item")
 
@@ -34,7 +35,7 @@ class CheckedModel(BaseModel):
 def unknown_key_error(name: Any, value: Any, known: Iterable[str]) -> InitErrorDetails:
     """Return the error for a key that is not among the `known` ones."""
     names = list(known)
-    near = difflib.get_close_matches(str(name), names, n=1)
+    near = near_matches(name, names)
     expected = f"'{near[0]}'" if near else f"one of {', '.join(names)}"
     return custom_error("extra_forbidden", f"unknown key '{name}'; expected {expected}", (name,), value)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+
+from caiman_interface.text import near_matches
 
 from .checked import CheckedModel, EmptyIsNone, ListOf, OptionalNumber, unknown_key_error
 
@@ -224,7 +225,7 @@ class OphysMetadata(CheckedModel):
         misspelt = [
             unknown_key_error(name, block, ours)
             for name, block in (value.items() if isinstance(value, Mapping) else ())
-            if name not in (*ours, *_BLOCKS_OF_OTHERS) and difflib.get_close_matches(str(name), ours, cutoff=0.8)
+            if name not in (*ours, *_BLOCKS_OF_OTHERS) and near_matches(name, ours, likeness=0.8)
         ]
         if misspelt:
             raise ValidationError.from_exception_data(cls.__name__, misspelt)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pynwb import NWBFile
 
 from caiman_interface.caiman_file import CaimanResults, Components, Trace
+from caiman_interface.metadata.blocks import given_fields
 from caiman_interface.metadata.from_results import metadata_of
 from caiman_interface.metadata.vocabulary import BACKGROUND, COMPONENTS, DISCARDED, name_ending
 
@@ -277,7 +278,7 @@ class _Writer:
     ) -> _Part:
         """Describe a table of ROIs and the traces on it."""
         stated = (self._stated.get("PlaneSegmentations") or {}).get(key) or {}
-        fields = {**self._defaults["PlaneSegmentations"][key], **_present(stated)}
+        fields = {**self._defaults["PlaneSegmentations"][key], **given_fields(stated)}
         plane_key = fields.pop("imaging_plane_metadata_key", None) or self._plane_key()
         entries = self._entries("RoiResponses", traces_key or key, list(traces))
         written: dict[str, Any] = {name: traces[name] for name in entries if traces[name].size}
@@ -335,9 +336,9 @@ class _Writer:
         own = self._defaults["ImagingPlanes"][self._key]
         key = self._plane_key()
         if key == self._key:
-            planes[key] = {**own, **_present(planes.get(key) or {})}
+            planes[key] = {**own, **given_fields(planes.get(key) or {})}
         elif key in planes:  # another interface names and describes it
-            planes[key] = {**measured(own), **_present(planes[key] or {})}
+            planes[key] = {**measured(own), **given_fields(planes[key] or {})}
         return planes
 
     def _entries(self, block: str, key: str, names: list[str]) -> dict[str, dict[str, Any]]:
@@ -353,7 +354,9 @@ class _Writer:
                 stacklevel=2,
             )
         left_out = [name for name in stated if stated[name] is None]
-        return {name: {**defaults[name], **_present(stated.get(name) or {})} for name in names if name not in left_out}
+        return {
+            name: {**defaults[name], **given_fields(stated.get(name) or {})} for name in names if name not in left_out
+        }
 
 
 def _fitting(mask_type: MaskType | None, results: CaimanResults) -> MaskType | None:
@@ -369,8 +372,3 @@ def _fitting(mask_type: MaskType | None, results: CaimanResults) -> MaskType | N
             stacklevel=2,
         )
     return fitting
-
-
-def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is None, as JSON forms hand over what was not filled in."""
-    return {name: value for name, value in fields.items() if value is not None}

@@ -11,6 +11,7 @@ from pynwb import NWBFile
 from pynwb.ophys import ImagingPlane, OpticalChannel
 
 from caiman_interface._compat.neuroconv import add_device
+from caiman_interface.metadata.blocks import given_fields
 from caiman_interface.metadata.placeholders import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
 
 # What is measured of a plane, whoever names and describes it.
@@ -48,7 +49,7 @@ def add_imaging_plane(nwbfile: NWBFile, metadata: Mapping[str, Any], plane_key: 
             f"imaging_plane_metadata_key refers. Its entries are: {', '.join(planes) or 'none'}."
         )
         raise ValueError(message)
-    fields = {key: value for key, value in planes[plane_key].items() if value is not None}
+    fields = given_fields(planes[plane_key])
     name = fields.setdefault("name", "ImagingPlane")
     if name in nwbfile.imaging_planes:
         plane = nwbfile.imaging_planes[name]
@@ -74,7 +75,7 @@ def _complete(plane: ImagingPlane, fields: Mapping[str, Any]) -> None:
 
 def _optical_channel(given: Mapping[str, Any], plane_name: str) -> OpticalChannel:
     """Return a channel; an empty wavelength of a channel that is described becomes NaN, with a warning."""
-    fields = {**CHANNEL_PLACEHOLDER, **{key: value for key, value in given.items() if value is not None}}
+    fields = {**CHANNEL_PLACEHOLDER, **given_fields(given)}
     is_described = any(fields[key] != CHANNEL_PLACEHOLDER[key] for key in ("name", "description"))
     if is_described and math.isnan(fields["emission_lambda"]):
         warnings.warn(

@@ -19,7 +19,8 @@ from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.nwb.vocabulary import RESIDUAL_CORRECTION_NAME
 from caiman_interface.verification.verify import verify
-from caiman_interface.writer.file import Backend, FastNWBConverter
+from caiman_interface.writer.backends import Backend
+from caiman_interface.writer.file import FastNWBConverter
 
 from .conversion_report import SessionContents, SessionRecord
 from .fingerprint import fingerprint

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from textwrap import TextWrapper
 from typing import Any, Literal
 
-from .text import KeyPath, escape_controls, last_name, write_path
+from caiman_interface.text import escape_controls
+
+from .text import KeyPath, last_name, write_path
 
 Severity = Literal["error", "blank", "warning"]
 _MOST_LISTED = 5

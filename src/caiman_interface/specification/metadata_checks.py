@@ -11,12 +11,13 @@ from pydantic import ValidationError as ModelError
 
 from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.metadata import changed_number_lists
+from caiman_interface.text import near_matches
 
 from .fields import with_help
 from .findings import Finding
 from .schema_findings import describe_schema_error, model_findings, schema_findings, unknown_key
 from .sessions import MetadataSource, suppress_list_format_warning
-from .text import get_value, near_matches, plain, show_value
+from .text import get_value, plain, show_value
 
 _GENERAL_BLOCKS = ("NWBFile", "Subject")
 _TIMES = (("NWBFile", "session_start_time"), ("Subject", "date_of_birth"))

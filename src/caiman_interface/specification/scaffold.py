@@ -19,10 +19,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from caiman_interface.caiman_file import CaimanResults
 from caiman_interface.caiman_file.summary import DEFAULT_PIXEL_SIZE, DEFAULT_RATE
 from caiman_interface.metadata import DEFAULT_METADATA_KEY, metadata_of
+from caiman_interface.text import write_duration
 
 from .discovery import FoundSession
 from .fields import help_for, write_example
-from .text import write_duration
 
 _TEMPLATE = "scaffold.yml.jinja"
 _DEVICE = "Microscope"

@@ -12,8 +12,10 @@ from jsonschema.exceptions import ValidationError as SchemaError
 from pydantic import ValidationError as ModelError
 from referencing import Registry
 
+from caiman_interface.text import near_matches
+
 from .findings import Finding
-from .text import KeyPath, last_name, near_matches, show_value
+from .text import KeyPath, last_name, show_value
 
 _WORDS = {
     "string": "text",

@@ -16,6 +16,7 @@ from caiman_interface.conversion.movies import interface_mismatches
 from caiman_interface.conversion.timestamps import TimestampsError
 from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.metadata import CaimanConversionOptions, KnownEntries
+from caiman_interface.text import near_matches
 
 from .blanks import blanks_of, without_blanks
 from .fields import help_for, write_example
@@ -24,7 +25,7 @@ from .locations import trace_metadata
 from .metadata_checks import changed_lists, metadata_findings
 from .schema_findings import model_findings, schema_findings
 from .sessions import PATH_ARGUMENTS, Session, suppress_list_format_warning
-from .text import KeyPath, get_value, last_name, near_matches, plain, show_value
+from .text import KeyPath, get_value, last_name, plain, show_value
 from .unused import known_entries
 
 _NAMING_FIELDS = {"NWBFile": ("session_id", "session_start_time"), "Subject": ("subject_id",)}

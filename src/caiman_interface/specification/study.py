@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from caiman_interface.writer.file import Backend
+from caiman_interface.writer.backends import SUFFIX_OF, Backend
 from caiman_interface.writer.partial_files import remove_leftovers
 
 from .checks import (
@@ -28,7 +28,6 @@ from .sessions import Session
 from .study_options import ConversionObserver, StudyOptions
 from .workers import Workers, open_workers, run_sessions
 
-SUFFIX_OF: dict[Backend, str] = {"hdf5": ".nwb", "zarr": ".nwb.zarr"}
 """Filename extension of the NWB files of each format."""
 
 

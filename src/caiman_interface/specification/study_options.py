@@ -6,12 +6,12 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from caiman_interface.writer.file import Backend
+from caiman_interface.text import near_matches
+from caiman_interface.writer.backends import Backend
 
 from .checks import CheckResult
 from .conversion import Progressed, SessionOutcome
 from .sessions import Session
-from .text import near_matches
 
 
 class ConversionObserver:

@@ -1,19 +1,15 @@
-"""Paths and values of a specification as text, and near matches of names."""
+"""Paths and values of a specification as text."""
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 KeyPath = tuple["str | int", ...]
 """The keys and list indices that lead to a value."""
 
 _LONGEST_SHOWN = 60
-_SECONDS_IN_MINUTE = 60
 
 
 def get_value(data: Any, keys: KeyPath) -> Any:
@@ -54,50 +50,6 @@ def show_value(value: Any) -> str:
     else:
         text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
-
-
-def near_matches(word: str, known: Iterable[str], *, likeness: float = 0.6) -> list[str]:
-    """Return the known words that may have been meant, the likeliest first."""
-    by_lower = {name.lower(): name for name in known}
-    return [by_lower[match] for match in difflib.get_close_matches(str(word).lower(), by_lower, n=3, cutoff=likeness)]
-
-
-def write_duration(seconds: float) -> str:
-    """Return a duration as text.
-
-    Examples
-    --------
-    >>> write_duration(38.73), write_duration(64.2)
-    ('38.7 s', '1 min 4 s')
-    """
-    if seconds < _SECONDS_IN_MINUTE:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), _SECONDS_IN_MINUTE)
-    return f"{minutes} min {rest} s"
-
-
-def escape_controls(text: str, *, as_json: bool = False) -> str:
-    r"""Return text in which control and formatting characters are escaped, except line breaks.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-    as_json : bool
-        Whether the text is JSON, and remains valid.
-
-    Examples
-    --------
-    >>> escape_controls("mouse\x1b[2J1")
-    'mouse\\x1b[2J1'
-    """
-
-    def escaped(found: re.Match[str]) -> str:
-        if unicodedata.category(found[0])[0] != "C":
-            return found[0]
-        return json.dumps(found[0])[1:-1] if as_json else found[0].encode("unicode_escape").decode()
-
-    return re.sub(r"[^\n -~]", escaped, text)
 
 
 def plain(value: Any) -> Any:

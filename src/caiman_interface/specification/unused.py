@@ -9,10 +9,10 @@ from typing import Any
 
 from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.metadata import KnownEntries, UnusedEntry
+from caiman_interface.text import near_matches
 
 from .findings import Finding
 from .sessions import MetadataSource, Session
-from .text import near_matches
 
 _MESSAGES = {
     "imaging plane": "no interface uses an imaging plane '{}': the entry is ignored",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from neuroconv import NWBConverter
 from neuroconv.tools.nwb_helpers import BackendConfiguration, configure_backend, get_default_backend_configuration
@@ -12,6 +12,7 @@ from pynwb import NWBFile
 from caiman_interface._compat.hdmf import change_source
 from caiman_interface._compat.neuroconv import WriteStep
 
+from .backends import Backend
 from .chunk_writer import Progress
 from .configuration import configure_for_hdf5
 from .datasets import data_restored
@@ -19,9 +20,7 @@ from .hdf5_io import ParallelNWBHDF5IO
 from .partial_files import ReplacePolicy
 from .zarr_io import AtomicNWBZarrIO
 
-__all__ = ["Backend", "FastNWBConverter", "FastWriteMixin", "Progress", "write_nwbfile"]
-
-Backend = Literal["hdf5", "zarr"]
+__all__ = ["FastNWBConverter", "FastWriteMixin", "Progress", "write_nwbfile"]
 
 
 def write_nwbfile(
