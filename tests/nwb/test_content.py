@@ -323,7 +323,7 @@ def test_the_version_is_stated(case: Case) -> None:
 
 def test_the_software_is_named_with_versions(converted: Nwb, read: Reader) -> None:
     with read(converted("sim2p_ser_v1.9.10")) as nwbfile:
-        software = {str(name): str(version) for name, version in nwbfile.was_generated_by}
+        software = {str(name): str(number) for name, number in nwbfile.was_generated_by}
     packages = {"caiman-interface": "caiman-interface", "NeuroConv": "neuroconv"}
     assert software == {
         "CaImAn": "1.9.10",

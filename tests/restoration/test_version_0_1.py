@@ -14,6 +14,9 @@ from caiman_values import are_equal, differing, read_values
 
 from caiman_interface import RestoreReport, restore, verify
 
+# Older releases of pynwb say this of files that newer ones wrote.
+pytestmark = pytest.mark.filterwarnings("ignore:Ignoring the following cached namespace:UserWarning")
+
 DATA = Path(__file__).parents[1] / "data"
 OLD = DATA / "version_0_1"
 TWO_PHOTON, ONLINE = "sim_fitfile_mc_rigid_eval", "sim2p_onacid"

@@ -67,7 +67,7 @@ def draw(data: ReportData, title: str) -> Any:
     rows = [f"trace{number}" for number in range(max(1, len(examples)))]
     figure = Figure(figsize=(15, 8), dpi=150, layout="constrained")
     layout: Any = figure.get_layout_engine()
-    layout.set(h_pad=0.01, hspace=0, wspace=0.12, rect=(0.005, 0.01, 0.965, 0.98))
+    layout.set(h_pad=0.01, hspace=0, wspace=0.08, rect=(0.005, 0.01, 0.965, 0.98))
     FigureCanvasAgg(figure)
     scores = [score.metric for score in SCORES]
     mosaic: list[Any] = [["map", *([row] * len(scores))] for row in [*rows, "time"]] + [["map", *scores]]
