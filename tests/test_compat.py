@@ -313,6 +313,7 @@ class Movie(TiffImagingInterface):  # type: ignore[misc]
 
 
 @pytest.mark.filterwarnings("ignore:The data attribute on this TimeSeries .* has no __len__")  # pynwb 4.0 of iterators
+@pytest.mark.filterwarnings("ignore:Spec 'TwoPhotonSeries/num_samples'")  # hdmf 6.1 of pynwb's own attribute
 @pytest.mark.parametrize("order", [("Movie", "Segmentation"), ("Segmentation", "Movie")])
 def test_a_movie_lies_on_the_same_imaging_plane(order, tmp_path) -> None:
     frames = np.random.default_rng(0).integers(0, 4096, size=(600, 6, 8), dtype=np.uint16)
