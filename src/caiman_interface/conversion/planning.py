@@ -13,10 +13,10 @@ from caiman_interface.extractor import CaimanSegmentationExtractor
 from caiman_interface.metadata import CaimanConversionOptions
 from caiman_interface.metadata.vocabulary import COMPONENTS, name_ending
 from caiman_interface.nwb.containers import OPHYS_MODULE
-from caiman_interface.nwb.content import WritePlan
 from caiman_interface.nwb.parameters import parameters_name
 from caiman_interface.nwb.responses import Timing
 from caiman_interface.nwb.segmentation import Column
+from caiman_interface.nwb.write_plan import WritePlan
 
 
 def plan_of(everything: CaimanSegmentationExtractor, options: CaimanConversionOptions, **given: Any) -> WritePlan:

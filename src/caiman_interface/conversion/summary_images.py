@@ -15,7 +15,7 @@ from caiman_interface.caiman_file import CaimanResults
 from caiman_interface.metadata.vocabulary import SUMMARY_IMAGES
 from caiman_interface.nwb.containers import IMAGES
 from caiman_interface.nwb.images import PlaneImage, add_images, plane_images
-from caiman_interface.nwb.names import ObjectName, check_names
+from caiman_interface.nwb.names import ObjectName, check_names_are_free
 
 from .timestamps import find_file
 
@@ -86,7 +86,7 @@ class SummaryImages:
         ValueError
             If one is.
         """
-        check_names(nwbfile, [ObjectName(IMAGES, image.name) for image in self._planes(ending)])
+        check_names_are_free(nwbfile, [ObjectName(IMAGES, image.name) for image in self._planes(ending)])
 
     def add_to(self, nwbfile: NWBFile, ending: str) -> None:
         """Add the images to ``processing/ophys/SegmentationImages``; `ending` is the ending of their names."""

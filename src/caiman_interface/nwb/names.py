@@ -1,4 +1,4 @@
-"""The names that an analysis takes in an NWB file, checked before anything is written."""
+"""Names of objects in an NWB file, checked before anything is written."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .containers import OPHYS_MODULE
 
 
 class ObjectName(NamedTuple):
-    """Where an object stands in ``processing/ophys``.
+    """The location of an object in ``processing/ophys``.
 
     Attributes
     ----------
     container : str
-        The container that holds it, or nothing for the module itself.
+        Name of its container; empty for the module itself.
     name : str
-        Its name.
+        Name of the object.
     """
 
     container: str
@@ -29,31 +29,32 @@ class ObjectName(NamedTuple):
         return "/".join(part for part in self if part)
 
 
-def check_names(nwbfile: NWBFile, names: Sequence[ObjectName]) -> None:
-    """Make sure that every name is free, so that nothing is written of an analysis that cannot be written whole.
+def check_names_are_free(nwbfile: NWBFile, names: Sequence[ObjectName]) -> None:
+    """Check that every name is free, so that an analysis is written completely or not at all.
 
     Raises
     ------
     ValueError
-        If a name stands in the file, or is wanted twice.
+        If a name is already in the file, or occurs twice in `names`.
     """
-    taken = [name for name in names if _stands(nwbfile, name)]
+    taken = [name for name in names if _is_in_file(nwbfile, name)]
     if taken:
         message = (
-            f"{_listed(taken)} {'is' if len(taken) == 1 else 'are'} already in the NWB file; writing a second analysis "
-            "under these names would mix the two. Give this interface a metadata_key of its own, from which its names "
-            "are derived, or other names in metadata['Ophys']."
+            f"{_listed(taken)} {'is' if len(taken) == 1 else 'are'} already in the NWB file; a second analysis "
+            "under these names would be mixed with the first. Set another metadata_key for this interface, from which "
+            "its names are derived, or other names in metadata['Ophys']."
         )
         raise ValueError(message)
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
         message = (
-            f"metadata['Ophys'] gives the same name to several objects: {_listed(twice)}. Give each a name of its own."
+            f"metadata['Ophys'] gives the same name to several objects: {_listed(repeated)}. Set a different name for "
+            "each."
         )
         raise ValueError(message)
 
 
-def _stands(nwbfile: NWBFile, wanted: ObjectName) -> bool:
+def _is_in_file(nwbfile: NWBFile, wanted: ObjectName) -> bool:
     module = nwbfile.processing.get(OPHYS_MODULE)
     if module is None:
         return False
