@@ -47,29 +47,8 @@ MARKERS = (
 )
 
 # Files that are not rewritten yet. Nothing is ever added here.
-TOO_LONG: frozenset[str] = frozenset(
-    {
-        "src/caiman_interface/nwb/content.py",
-    }
-)
 UNREVISED: frozenset[str] = frozenset(
     {
-        "benchmarks/README.md",
-        "docs/nwb-content.md",
-        "src/caiman_interface/nwb/__init__.py",
-        "src/caiman_interface/nwb/chunking.py",
-        "src/caiman_interface/nwb/content.py",
-        "src/caiman_interface/nwb/imaging_plane.py",
-        "src/caiman_interface/nwb/masks.py",
-        "src/caiman_interface/nwb/names.py",
-        "src/caiman_interface/nwb/parameters.py",
-        "src/caiman_interface/nwb/responses.py",
-        "src/caiman_interface/nwb/ring_model.py",
-        "src/caiman_interface/nwb/segmentation.py",
-        "src/caiman_interface/nwb/shifts.py",
-        "src/caiman_interface/nwb/vocabulary.py",
-        "src/caiman_interface/plugins/__init__.py",
-        "src/caiman_interface/plugins/registry.py",
         "src/caiman_interface/verification/inventory.py",
         "src/caiman_interface/verification/other_objects.py",
     }
@@ -114,8 +93,6 @@ def marked(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_modules_classes_and_functions_are_short(path: Path):
-    if name_of(path) in TOO_LONG:
-        pytest.skip("not split yet")
     assert list(oversized(path)) == []
 
 

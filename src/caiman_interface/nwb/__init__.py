@@ -1,1 +1,1 @@
-"""CaImAn results as NWB: the objects, one module for each thing that stands in the file, and its bytes."""
+"""CaImAn results as NWB objects, one module per kind of object, and the reader of these files."""

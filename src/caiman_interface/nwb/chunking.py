@@ -1,4 +1,4 @@
-"""Shapes of chunks that serve those who read the file."""
+"""Chunk shapes that make files fast to read."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def trace_chunk_shape(num_frames: int, num_rois: int, dtype: np.dtype[Any]) -> t
     Returns
     -------
     tuple of int
-        (frames, ROIs) of a chunk: 4 MB before compression, and as many chunks along the frames as along the ROIs,
-        but no fewer than 500 frames.
+        (frames, ROIs) of a chunk: 4 MB before compression, with as many chunks along the frames as along the ROIs
+        and at least 500 frames.
 
     Notes
     -----
-    Reading the whole trace of one ROI takes all chunks along the frames, reading all ROIs in a short window takes
-    all chunks along the ROIs. Over a network each chunk costs a round trip of latency L and its bytes at bandwidth
-    B. The product of both costs is smallest where a chunk has L·B bytes on disk: 2 to 3 MB for 50 ms at 50 MB/s,
-    4 MB before compression. At equal numbers of chunks along both axes neither kind of reader pays for the other.
-    Windows are seldom shorter than 10 s, so that chunks of less than some hundred frames help nobody, and short
-    rows take longer to gather. ``benchmarks/chunk_shapes.py`` measures all this; ``benchmarks/README.md`` has the
-    results.
+    Reading the whole trace of one ROI requires all chunks along the frames; reading all ROIs in a short window
+    requires all chunks along the ROIs. Over a network, each chunk costs one round trip with latency L and the
+    transfer of its bytes at bandwidth B. The product of the costs of both ways of reading is smallest if a chunk has
+    L·B bytes on disk: 2 to 3 MB for 50 ms and 50 MB/s, 4 MB before compression. With equal numbers of chunks along
+    both axes, both ways are equally fast. Windows are rarely shorter than 10 s, so chunks with fewer than a few hundred
+    frames have no benefit, and short rows take longer to gather. ``benchmarks/chunk_shapes.py`` measures this;
+    ``benchmarks/README.md`` contains the results.
 
-    Chunks whose frames fill whole pages of memory take a third longer to write, because the same frame of all ROIs
-    falls onto the same place in the processor's cache; they get one frame more.
+    Chunks whose frames fill whole memory pages take a third longer to write, because the same frame of all ROIs maps
+    to the same location in the processor's cache. Such chunks get one additional frame.
 
     Examples
     --------
@@ -60,5 +60,5 @@ def trace_chunk_shape(num_frames: int, num_rois: int, dtype: np.dtype[Any]) -> t
 
 
 def _part(length: int, parts: float) -> int:
-    """Cut a length into about so many equal parts."""
+    """Return the length of each of about `parts` equal parts."""
     return math.ceil(length / max(1, round(parts)))

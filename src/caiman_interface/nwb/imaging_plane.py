@@ -14,26 +14,26 @@ from caiman_interface._compat.neuroconv import add_device
 from caiman_interface.metadata.blocks import given_fields
 from caiman_interface.metadata.placeholders import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
 
-# What is measured of a plane, whoever names and describes it.
+# These fields are taken from the CaImAn file even if another interface defines the plane.
 _MEASURED = ("imaging_rate", "grid_spacing", "grid_spacing_unit")
 
 
 def measured(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a plane's fields is measured, rather than its name and description."""
+    """Return the measured fields of a plane, without its name and description."""
     return {name: fields[name] for name in _MEASURED if name in fields}
 
 
 def add_imaging_plane(nwbfile: NWBFile, metadata: Mapping[str, Any], plane_key: str) -> ImagingPlane:
-    """Return the imaging plane of that key, added to the file if no plane of its name is there.
+    """Return the imaging plane of that key, added to the file unless a plane of its name exists.
 
-    A plane that another interface added in memory gets the measured fields that it lacks; one on disk stays as it is.
+    Missing measured fields are added to an existing plane in memory; a plane on disk is not changed.
 
     Parameters
     ----------
     nwbfile : pynwb.NWBFile
         The file, in memory or open for appending.
     metadata : mapping
-        The whole dictionary-based metadata, with ``Devices`` and ``Ophys/ImagingPlanes``.
+        Complete dictionary-based metadata, with ``Devices`` and ``Ophys/ImagingPlanes``.
     plane_key : str
         Key of the plane in ``Ophys/ImagingPlanes``.
 
@@ -65,16 +65,16 @@ def add_imaging_plane(nwbfile: NWBFile, metadata: Mapping[str, Any], plane_key: 
 
 
 def _complete(plane: ImagingPlane, fields: Mapping[str, Any]) -> None:
-    """Set the fields that the plane lacks."""
+    """Set the missing fields of a plane."""
     if plane.imaging_rate is None and "imaging_rate" in fields:
         plane.imaging_rate = fields["imaging_rate"]
-    # pynwb gives every plane the unit "meters", stated or not: the spacing can be set only in that unit.
+    # pynwb sets the unit of every plane to "meters" by default, so the spacing can only be set in that unit.
     if plane.grid_spacing is None and fields.get("grid_spacing_unit", "meters") == plane.grid_spacing_unit:
         plane.grid_spacing = fields.get("grid_spacing")
 
 
 def _optical_channel(given: Mapping[str, Any], plane_name: str) -> OpticalChannel:
-    """Return a channel; an empty wavelength of a channel that is described becomes NaN, with a warning."""
+    """Return a channel; warn if a channel with a name or description has no wavelength, which becomes NaN."""
     fields = {**CHANNEL_PLACEHOLDER, **given_fields(given)}
     is_described = any(fields[key] != CHANNEL_PLACEHOLDER[key] for key in ("name", "description"))
     if is_described and math.isnan(fields["emission_lambda"]):

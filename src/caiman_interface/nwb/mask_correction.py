@@ -1,4 +1,4 @@
-"""The weights of sparse masks, exactly: the difference between CaImAn's float64 and NWB's float32.
+"""Exact weights of sparse masks: the difference between CaImAn's float64 and NWB's float32 values.
 
 Both numbers differ in the last 29 of 64 bits. As integers, their bits differ by less than 2**28, which takes half the
 space of a difference in float64 and less time to compute.
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# The temporary arrays of so many pixels fit into the processor's cache.
+# Temporary arrays of this many pixels fit into the processor's cache.
 _PIXELS_AT_A_TIME = 2**15
 
 
@@ -67,5 +67,5 @@ def exact_weights(rounded: NDArray[np.float32], correction: NDArray[Any]) -> NDA
 
 
 def parts(length: int) -> Iterator[slice]:
-    """Cut a number of pixels into parts whose temporary arrays are small."""
+    """Split a number of pixels into parts whose temporary arrays are small."""
     return (slice(start, start + _PIXELS_AT_A_TIME) for start in range(0, length, _PIXELS_AT_A_TIME))

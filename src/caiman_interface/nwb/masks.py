@@ -1,4 +1,4 @@
-"""Footprints as NWB's mask columns, made for a whole table at once."""
+"""Footprints as mask columns of an NWB table, computed for the whole table at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .mask_correction import parts, weight_correction
 from .vocabulary import MASK_CORRECTION_ENDING, MASK_CORRECTIONS, MASKS
 
 _VOLUME = 3
-# A dense image of a footprint is mostly zeros: a few megabytes of them at a time are enough.
+# Dense images of footprints are mostly zeros and are therefore created a few megabytes at a time.
 _IMAGE_CHUNK_BYTES = 4_000_000
 _IMAGE_BUFFER_GB = 0.1
 
@@ -26,15 +26,15 @@ def sparse_mask_columns(footprints: Footprints, weight: str, *, with_correction:
     """Return a ragged ``pixel_mask`` or, for a volume, ``voxel_mask`` column, with its index.
 
     x is the column, y the row and z the plane, as NWB defines them. Weights are float32, the type that NWB's schema
-    requires; where CaImAn's are more precise, a second column holds the difference, so that both together are exact,
-    see `weight_correction`. The pixels of a ROI are in the order of the CaImAn file.
+    requires. If CaImAn's weights are more precise, a second column contains the difference, so that both columns
+    together are exact, see `weight_correction`. The pixels of a ROI are in the order of the CaImAn file.
 
     Parameters
     ----------
     footprints : Footprints
         The footprints.
     weight : str
-        CaImAn's name of them.
+        CaImAn's name of the footprints.
     with_correction : bool
         Whether to add the column of corrections.
     """
@@ -62,7 +62,7 @@ def _ragged(name: str, description: str, values: Any, ends: NDArray[np.uint64]) 
 
 
 def dense_mask_columns(footprints: Footprints, weight: str, *, with_correction: bool = True) -> list[VectorData]:
-    """Return an ``image_mask`` column of shape (rois, x, y[, z]), made while it is written."""
+    """Return an ``image_mask`` column of shape (rois, x, y[, z]), computed while it is written."""
     images = ImageMasks(footprints, dtype=None if with_correction else np.dtype(np.float32))
     volume = len(footprints.frame_shape) == _VOLUME
     description = MASKS["image_mask"].format(z=", z" if volume else "", weight=weight)
@@ -75,9 +75,9 @@ class ImageMasks:
     Parameters
     ----------
     footprints : Footprints
-        The footprints to show; they are not empty.
+        The footprints; at least one.
     dtype : numpy.dtype, optional
-        Type of the weights; by default one that holds CaImAn's.
+        Type of the weights; by default one that represents CaImAn's weights exactly.
     """
 
     parallel_read = True
@@ -103,7 +103,7 @@ class ImageMasks:
         return selected
 
     def iterator(self) -> SliceableDataChunkIterator:
-        """Return what hdmf writes from, a few images at a time."""
+        """Return an iterator from which hdmf writes a few images at a time."""
         image_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize
         rois = max(1, min(self.shape[0], _IMAGE_CHUNK_BYTES // image_bytes))
         return _ColumnIterator(
@@ -112,10 +112,10 @@ class ImageMasks:
 
 
 class _ColumnIterator(SliceableDataChunkIterator):  # type: ignore[misc]
-    """An iterator that can be a column of a table: loops over it yield its rows, any number of times.
+    """An iterator that can be a column of a table: iterating over it yields its rows, any number of times.
 
-    NeuroConv loops over a column to look at its values, and again, one by one, to write them; hdmf itself writes
-    the blocks that `next` gives.
+    NeuroConv iterates over the rows of a column, once to inspect the values and once to write them; hdmf writes the
+    blocks that `next` returns.
     """
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
@@ -125,8 +125,8 @@ class _ColumnIterator(SliceableDataChunkIterator):  # type: ignore[misc]
 def sparse_is_smaller(footprints: Footprints) -> bool:
     """Return whether sparse masks take less space than images.
 
-    A pixel of a sparse mask takes two or three coordinates of 4 bytes and a weight, one of an image only the weight,
-    so a footprint that covers most of the frame, such as a background component, is smaller as an image.
+    A pixel takes two or three coordinates of 4 bytes and a weight in a sparse mask, but only the weight in an image.
+    Footprints that cover most of the frame, such as background components, are therefore smaller as images.
     """
     weight_bytes = weight_dtype(footprints.matrix.dtype).itemsize
     sparse_bytes = footprints.matrix.nnz * (4 * len(footprints.frame_shape) + weight_bytes)
@@ -135,5 +135,5 @@ def sparse_is_smaller(footprints: Footprints) -> bool:
 
 
 def weight_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type of weights in the NWB file: float32, or float64 where float32 cannot hold the values."""
+    """Return the type of weights in image masks: float32, or float64 if float32 cannot represent the values."""
     return np.dtype(np.float32) if np.can_cast(dtype, np.float32) else np.dtype(np.float64)

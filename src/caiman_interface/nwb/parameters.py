@@ -1,4 +1,4 @@
-"""CaImAn's parameters as a table of text, and back."""
+"""CaImAn's parameters as a table of text, and the way back."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .containers import ophys_module
 from .names import ObjectName
 
 _DESCRIPTION = (
-    "Every parameter of the CaImAn analysis, by group (params/…). Folders are removed from file names. "
-    "What the analysis was is in the group 'analysis'."
+    "Every parameter of the CaImAn analysis, by group (params/…). Directories are removed from file "
+    "names. The group 'analysis' describes the analysis and its conversion."
 )
 _COLUMNS = {
     "group": "Group of the parameter in CaImAn's params, such as 'data' or 'quality'.",
-    "parameter": "Name of the parameter in CaImAn; parts of a nested one are joined with '/'.",
+    "parameter": "Name of the parameter in CaImAn; the names of nested parameters are joined with '/'.",
     "value": "Value of the parameter as JSON: null, true, numbers (NaN, Infinity), lists, text.",
 }
 _COLUMNS_OF_VERSION_0_1 = ("group", "name", "value")
@@ -33,16 +33,16 @@ _MAPPING_MARK = "mapping"
 
 
 class ParameterRow(NamedTuple):
-    """One row of the table.
+    """One row of the table ``CaimanParameters``.
 
     Attributes
     ----------
     group, parameter : str
-        Name of the parameter and its group.
+        The group and name of the parameter.
     value : str
         The value as JSON.
     shortened : bool
-        Whether folders were removed from it.
+        Whether directories were removed from the value.
     """
 
     group: str
@@ -52,7 +52,7 @@ class ParameterRow(NamedTuple):
 
 
 def parameters_name(ending: str) -> ObjectName:
-    """Return where the table of one analysis stands."""
+    """Return the location of the table of one analysis."""
     return ObjectName("", f"CaimanParameters{ending}")
 
 
@@ -66,11 +66,11 @@ def add_parameters(
     nwbfile : pynwb.NWBFile
         The file, in memory or open for appending.
     results : CaimanResults
-        The parameters' source.
+        The open CaImAn file.
     ending : str
         Ending of the names of this analysis.
     conversion : mapping
-        Further values of the group ``analysis``, which describe the conversion. Each is one row.
+        Additional values of the group ``analysis``, one row each, which describe the conversion.
     """
     described = (
         ParameterRow(ANALYSIS_GROUP, name, json.dumps(value), shortened=False) for name, value in conversion.items()
@@ -113,9 +113,9 @@ def read_parameters(table: DynamicTable) -> dict[str, dict[str, Any]]:
 
 
 def to_pairs(value: Any) -> Any:
-    """Return a nested value without mappings: nwbinspector discourages mappings in the cells of a table.
+    """Return a nested value without mappings, because nwbinspector discourages mappings in table cells.
 
-    A mapping becomes a list that begins with a mark, of [key, value] pairs.
+    A mapping becomes a list of a mark and [key, value] pairs.
     """
     if isinstance(value, Mapping):
         return [_MAPPING_MARK, *([key, to_pairs(item)] for key, item in value.items())]
@@ -123,7 +123,7 @@ def to_pairs(value: Any) -> Any:
 
 
 def from_pairs(value: Any) -> Any:
-    """Return a nested value with its mappings, as it was before `to_pairs`."""
+    """Return a nested value with its mappings: the inverse of `to_pairs`."""
     if not isinstance(value, list):
         return value
     if value[:1] == [_MAPPING_MARK]:
@@ -132,7 +132,7 @@ def from_pairs(value: Any) -> Any:
 
 
 def _decoded(value: str) -> Any:
-    """Return the value of a JSON text; a text that was changed and is not JSON any more is returned as it is."""
+    """Return the value of a JSON text, or the text itself if it was edited and is no longer JSON."""
     try:
         return json.loads(value)
     except ValueError:
@@ -147,7 +147,7 @@ def read_rows(table: DynamicTable) -> dict[tuple[str, str], str]:
 
 
 def parameter_rows(results: CaimanResults) -> Iterator[ParameterRow]:
-    """Yield every parameter, and what the analysis was."""
+    """Yield every parameter, and the description of the analysis."""
     analysis = {
         "method": results.method,
         "one_photon": results.is_one_photon,

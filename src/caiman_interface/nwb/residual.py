@@ -1,4 +1,4 @@
-"""The residual YrA, exactly: what rounding took from the sum C + YrA.
+"""The exact residual YrA: the rounding error of the sum C + YrA.
 
 The raw trace is ``raw = C + YrA``, rounded. ``raw - C`` therefore differs from YrA in the last digit of many values.
 The correction is the difference, which is exactly representable (the error of a floating-point sum is), so that

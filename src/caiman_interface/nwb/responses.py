@@ -18,23 +18,23 @@ from caiman_interface.caiman_file import Trace
 from .chunking import trace_chunk_shape
 from .containers import fluorescence
 
-# Blocks of this size keep memory flat where NeuroConv's own writer fills the dataset; the memory of larger ones would
-# be claimed from the system anew for each.
+# Blocks of this size keep memory use constant when NeuroConv's own writer fills the dataset; the system would allocate
+# the memory of larger blocks again for each block.
 _BUFFER_GB = 0.025
-# A time that a regular series may miss: one microsecond, as NeuroConv allows.
+# Largest deviation of a timestamp from a regular series, the tolerance of NeuroConv.
 _REGULAR_WITHIN_SECONDS = 1e-6
 
 
 @dataclass(frozen=True)
 class Timing:
-    """When the frames were taken.
+    """Times of the frames.
 
     Attributes
     ----------
     rate, starting_time : float or None
-        Frames per second and the time of the first frame in seconds, where the frames are regular.
+        Frames per second and the time of the first frame in seconds, if the frames are regular.
     timestamps : array of float64 or None
-        The time of each frame in seconds, where they are not.
+        The time of each frame in seconds, if they are not.
     """
 
     rate: float | None = None
@@ -43,14 +43,14 @@ class Timing:
 
     @classmethod
     def of(cls, timestamps: NDArray[np.float64], rate: float | None) -> Timing:
-        """Describe times by a rate where that moves no frame by more than a microsecond.
+        """Return a rate if it changes no time by more than a microsecond, otherwise the times themselves.
 
         Parameters
         ----------
         timestamps : array of float64
-            Seconds.
+            The time of each frame in seconds.
         rate : float or None
-            The rate that the CaImAn file states, preferred where it fits.
+            The rate in the CaImAn file, which is preferred if it fits.
         """
         count = len(timestamps)
         span = float(timestamps[-1] - timestamps[0])
@@ -64,7 +64,7 @@ class Timing:
         return cls(timestamps=timestamps)
 
     def fields(self) -> dict[str, Any]:
-        """Return what a ``TimeSeries`` takes."""
+        """Return the corresponding fields of a ``TimeSeries``."""
         if self.timestamps is not None:
             return {"timestamps": self.timestamps}
         return {"rate": self.rate, "starting_time": self.starting_time}
@@ -79,20 +79,20 @@ def add_series(
     timing: Timing,
     iterator_options: Mapping[str, Any],
 ) -> None:
-    """Add traces to ``processing/ophys/Fluorescence``, read while they are written.
+    """Add traces to ``processing/ophys/Fluorescence``; they are read while they are written.
 
     Parameters
     ----------
     nwbfile : pynwb.NWBFile
         The file, in memory or open for appending.
     traces : mapping
-        (frames, rois) arrays by the name of the trace; none is empty.
+        Arrays of shape (frames, ROIs), by the name of the trace; none is empty.
     fields : mapping
-        For each trace ``name``, ``unit``, ``description`` and whatever else ``RoiResponseSeries`` takes.
+        ``name``, ``unit``, ``description`` and other fields of ``RoiResponseSeries``, by the name of the trace.
     table : pynwb.ophys.PlaneSegmentation
         The ROIs, in the order of the traces.
     timing : Timing
-        When the frames were taken.
+        Times of the frames.
     iterator_options : mapping
         Options of NeuroConv's ``SliceableDataChunkIterator``.
     """
@@ -113,18 +113,18 @@ def add_series(
         )
         fluorescence(nwbfile).add_roi_response_series(series)
         if timing.timestamps is not None:
-            times = {"timestamps": series}  # the others link to the first: the times stand in the file once
+            times = {"timestamps": series}  # the others link to the first series: the times are stored once
 
 
 class ConvertedTrace:
-    """A lazy array with the values of another one in another type.
+    """A lazy array with the values of another array, converted to another type.
 
     Parameters
     ----------
     trace : array-like
-        The values.
+        The other array.
     dtype : numpy.dtype
-        The type.
+        Type of the converted values.
     """
 
     parallel_read = True
@@ -143,7 +143,7 @@ class ConvertedTrace:
 
 
 def held_by_nwb(values: Any) -> Any:
-    """Return values in a type that an NWB file can hold: truth values as 0 and 1, numbers of at most 64 bits."""
+    """Return values in a type that NWB supports: bool as uint8, extended-precision floats as float64."""
     dtype = np.dtype(values.dtype)
     if dtype.kind == "b":
         return ConvertedTrace(values, np.dtype(np.uint8))
@@ -153,7 +153,7 @@ def held_by_nwb(values: Any) -> Any:
 
 
 def trace_iterator(trace: Trace, options: Mapping[str, Any]) -> SliceableDataChunkIterator:
-    """Return what hdmf writes a trace from, chunk by chunk."""
+    """Return an iterator from which hdmf writes a trace chunk by chunk."""
     trace = held_by_nwb(trace)
     shape = trace_chunk_shape(*trace.shape, trace.dtype)
     defaults: dict[str, Any] = {} if "chunk_mb" in options else {"chunk_shape": shape}

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
 
 
-# Below this part of the file the ring model is written by default.
-_SMALL_PART = 0.1
+# The ring model is written by default below this fraction of the size of the file.
+_SMALL_FRACTION = 0.1
 
 
 def ring_model_name(ending: str) -> ObjectName:
-    """Return where the table of one analysis stands."""
+    """Return the location of the table of one analysis."""
     return ObjectName("", f"CaimanRingModel{ending}")
 
 
@@ -33,14 +33,14 @@ def read_ring_model(table: DynamicTable) -> csc_array[Any]:
     from scipy.sparse import csc_array
 
     pixel, ring_pixel, weight = (np.asarray(table[name].data[:]) for name in ("pixel", "ring_pixel", "weight"))
-    stated = re.search(r"matrix of (\d+) by (\d+)", table.description)
+    described = re.search(r"matrix of (\d+) by (\d+)", table.description)
     ends = [int(pixels.max()) + 1 if len(pixels) else 0 for pixels in (pixel, ring_pixel)]
-    shape = tuple(int(length) for length in stated.groups()) if stated else tuple(ends)
+    shape = tuple(int(length) for length in described.groups()) if described else tuple(ends)
     return csc_array((weight, (pixel.astype(np.int64), ring_pixel.astype(np.int64))), shape=shape)
 
 
 def ring_model_columns(matrix: csr_array[Any]) -> dict[str, Column]:
-    """Return a sparse ring model as columns: one row per weight that is not zero."""
+    """Return a sparse ring model as columns, one row per stored weight."""
     entries = matrix.tocsc().tocoo()  # in the order in which CaImAn stores them: column by column
     return {
         "pixel": Column(entries.row.astype(np.uint32), "Pixel of the downsampled frame whose background this is."),
@@ -52,7 +52,7 @@ def ring_model_columns(matrix: csr_array[Any]) -> dict[str, Column]:
 def is_small(matrix: csr_array[Any], results: CaimanResults) -> bool:
     """Return whether the table of a ring model takes less than a tenth of the size of the CaImAn file."""
     row_bytes = 2 * np.dtype(np.uint32).itemsize + matrix.dtype.itemsize
-    return bool(matrix.nnz * row_bytes < _SMALL_PART * results.file_path.stat().st_size)
+    return bool(matrix.nnz * row_bytes < _SMALL_FRACTION * results.file_path.stat().st_size)
 
 
 def add_ring_model(
@@ -65,11 +65,11 @@ def add_ring_model(
     nwbfile : pynwb.NWBFile
         The file, in memory or open for appending.
     matrix : sparse matrix
-        The model, square.
+        The model, a square matrix.
     ending : str
         Ending of the names of this analysis.
     frame_shape : tuple of int or None
-        Shape of the downsampled frame, if it is known.
+        Shape of the downsampled frame, if known.
     """
     grid = f" of shape {' x '.join(str(length) for length in frame_shape)}" if frame_shape else ""
     description = (
@@ -83,7 +83,7 @@ def add_ring_model(
         DynamicTable(
             name=ring_model_name(ending).name,
             description=description,
-            # hdmf's own ids are a list, through which it walks row by row.
+            # By default, hdmf creates a list of ids and processes it row by row.
             id=ElementIdentifiers(name="id", data=np.arange(matrix.nnz)),
             columns=[
                 VectorData(name=name, description=column.description, data=column.values)

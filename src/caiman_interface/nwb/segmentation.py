@@ -1,4 +1,4 @@
-"""Components as rows of an NWB ``PlaneSegmentation``."""
+"""Components as rows of a ``PlaneSegmentation``."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ def add_table(
     nwbfile : pynwb.NWBFile
         The file, in memory or open for appending.
     fields : mapping
-        ``name``, ``description`` and whatever else ``PlaneSegmentation`` takes.
+        ``name``, ``description`` and other fields of ``PlaneSegmentation``.
     imaging_plane : pynwb.ophys.ImagingPlane
-        Where the ROIs lie.
+        Imaging plane of the ROIs.
     footprints : Footprints
-        Their masks.
+        Footprints of the ROIs.
     row_ids : array of int
-        Number of each ROI.
+        Id of each row.
     text : RoiTable
-        What is said of them.
+        Names and descriptions of the table.
     columns : mapping
-        Further columns by name.
+        Additional columns by name.
     mask_type : {"image", "pixel", "voxel"} or None
-        Dense or sparse masks ("pixel" and "voxel" alike mean those that the frame asks for); None for whichever
-        takes less space.
+        "image" for dense masks; "pixel" or "voxel" for the sparse masks that fit the frame; None for the smaller form.
     with_correction : bool
-        Whether sparse masks get a column that makes the weights exact, and images are as precise as CaImAn's.
+        Whether to add a column that makes the weights of sparse masks exact, and to store image masks with CaImAn's
+        precision.
     """
     dense = mask_type == "image" if mask_type is not None else not sparse_is_smaller(footprints)
     # An empty image_mask cannot be stored; an empty ragged mask can.
@@ -86,7 +86,7 @@ def add_table(
 
 
 def component_columns(results: CaimanResults, positions: NDArray[np.intp], footprints: Footprints) -> dict[str, Column]:
-    """Return the columns of the components at `positions`, which have these footprints; only what CaImAn computed."""
+    """Return the columns that CaImAn computed for the components at `positions`, which have these footprints."""
     components = results.components
     whole: dict[str, NDArray[Any]] = {}
     if components.acceptance.is_evaluated:

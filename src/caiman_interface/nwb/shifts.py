@@ -1,4 +1,4 @@
-"""The shifts of motion correction that online analysis records, as a ``TimeSeries``."""
+"""Motion-correction shifts of online analysis as a ``TimeSeries``."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .names import ObjectName
 from .responses import Timing
 
 _DESCRIPTION = (
-    "Shifts of each frame in motion correction (CaImAn's shifts), in CaImAn's order of axes (row, column[, plane]) and "
-    "in pixels of the frame of the footprints. Of several passes over the movie, the last one."
+    "Motion-correction shifts of each frame (CaImAn's shifts), in CaImAn's order of axes (row, column[, plane]) and in "
+    "pixels of the frame of the footprints. If there were several passes over the movie, those of the last pass."
 )
 
 
 def shifts_name(ending: str) -> ObjectName:
-    """Return where the series of one analysis stands."""
+    """Return the location of the series of one analysis."""
     return ObjectName("", f"MotionCorrectionShifts{ending}")
 
 

@@ -1,16 +1,16 @@
-"""Make data interfaces of installed distributions known to NeuroConv.
+"""Registration of the data interfaces of installed distributions with NeuroConv.
 
-`startup` notices that NeuroConv's list of data interfaces is imported, `registry` then puts the plugins into it.
+`startup` detects the import of NeuroConv's list of data interfaces; `registry` then adds the plugins to it.
 """
 
 import sys
 
 HOST = "neuroconv.datainterfaces"
-"""The module into which data interfaces are registered."""
+"""The module with which data interfaces are registered."""
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn, and go on even where the interpreter was told to turn warnings into errors."""
+    """Issue a warning; print it instead if a filter turns warnings into errors."""
     import warnings
 
     try:

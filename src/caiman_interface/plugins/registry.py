@@ -1,12 +1,12 @@
 """Registration of the data interfaces that installed distributions declare.
 
-A distribution declares a data interface by an entry in the group ``neuroconv.datainterfaces``::
+A distribution declares a data interface with an entry point in the group ``neuroconv.datainterfaces``::
 
     [project.entry-points."neuroconv.datainterfaces"]
     LabSegmentationInterface = "lab_package.interface:LabSegmentationInterface"
 
-The entry's name is the name by which a YAML specification refers to the class. Only what is installed is loaded:
-no class is ever taken from the text of a specification.
+The name of the entry point is the name by which a YAML specification refers to the class. Only classes of installed
+distributions are loaded; the text of a specification never determines a module to import.
 """
 
 import os
@@ -23,10 +23,10 @@ from typing import Any, Literal
 from . import HOST, warn
 
 GROUP = "neuroconv.datainterfaces"
-"""The entry-point group that is read."""
+"""The entry-point group."""
 
 NO_FAST_WRITE = "CAIMAN_INTERFACE_NO_FAST_WRITE"
-"""The environment variable that, if set, leaves NeuroConv's writers as they are."""
+"""Environment variable that, if set, keeps NeuroConv's writers unchanged."""
 
 _WORD_OF_CATEGORY = {
     "ecephys": "Recording",
@@ -34,10 +34,10 @@ _WORD_OF_CATEGORY = {
     "imaging": "Imaging",
     "segmentation": "Segmentation",
 }
-"""The categories that NeuroConv fills by a word in the class name."""
+"""The categories of NeuroConv that are determined by a word in the class name."""
 
 _OBJECT_PATH = re.compile(r"[\w.]+\s*:\s*[\w.]+\s*(\[.*\])?")
-"""What an entry point to an object looks like; extras in brackets are legal and without meaning here."""
+"""Form of an entry point to an object; extras in brackets are valid and ignored."""
 
 
 class PluginWarning(UserWarning):
@@ -45,25 +45,25 @@ class PluginWarning(UserWarning):
 
 
 class PluginError(Exception):
-    """What is wrong with a declared data interface."""
+    """A declared data interface cannot be registered."""
 
 
 @dataclass(frozen=True)
 class PluginRecord:
-    """A declared data interface and what became of it.
+    """A declared data interface and its status.
 
     Attributes
     ----------
     name : str
         The name by which a YAML specification refers to the class.
     class_path : str
-        Where the class is, as ``module:class``.
+        Location of the class, as ``module:class``.
     distribution, version : str
         The distribution that declares it.
     status : {"registered", "not registered", "broken"}
-        Whether NeuroConv has the class under that name; "not registered" where registration is switched off.
+        Whether NeuroConv has the class under that name; "not registered" if registration is switched off.
     cause : str
-        Why it is broken; empty otherwise.
+        The reason for the status "broken"; empty otherwise.
     """
 
     name: str
@@ -77,29 +77,29 @@ class PluginRecord:
 def register_all(host: ModuleType | None = None) -> None:
     """Register every declared data interface with NeuroConv.
 
-    An entry of the same name is replaced and keeps its place. A class that NeuroConv already has is left alone, so
-    calling this again changes nothing. An entry that cannot be registered is a `PluginWarning`, never an error.
+    A class of the same name is replaced in the same position. A class that NeuroConv already has is not changed, so
+    the function can be called repeatedly. An entry that cannot be registered causes a `PluginWarning`, never an error.
 
     Parameters
     ----------
     host : module, optional
-        ``neuroconv.datainterfaces``, imported where it is not given.
+        ``neuroconv.datainterfaces``; imported if not given.
     """
     register(import_module(HOST) if host is None else host, discover())
     use_fast_writer()
 
 
 def use_fast_writer() -> None:
-    """Have NeuroConv write files in parallel and atomically, unless somebody else replaced its writers.
+    """Make NeuroConv write files in parallel and atomically, unless its writers were already replaced.
 
-    NeuroConv looks up the class that writes a file in a public mapping. Files without content of this package are still
-    written by pynwb's own code. Does nothing if the environment variable ``CAIMAN_INTERFACE_NO_FAST_WRITE`` is set.
+    NeuroConv looks up the writer class of each backend in a public mapping. Files without content of this package are
+    still written by pynwb. If the environment variable ``CAIMAN_INTERFACE_NO_FAST_WRITE`` is set, nothing is changed.
     """
     if os.environ.get(NO_FAST_WRITE):
         return
     try:
         from neuroconv.tools import nwb_helpers
-    except ImportError:  # a NeuroConv without the mapping writes as it always does
+    except ImportError:  # a NeuroConv without the mapping
         return
     writers = getattr(nwb_helpers, "BACKEND_NWB_IO", None)
     if not isinstance(writers, dict):
@@ -116,9 +116,9 @@ def use_fast_writer() -> None:
 
 
 def registered_plugins() -> tuple[PluginRecord, ...]:
-    """List every declared data interface and what became of it, by name.
+    """Return every declared data interface with its status, sorted by name.
 
-    Looks only: it registers nothing beyond what importing NeuroConv registers.
+    Nothing is registered beyond what the import of NeuroConv registers.
     """
     host = import_module(HOST)
     entries = discover()
@@ -127,13 +127,13 @@ def registered_plugins() -> tuple[PluginRecord, ...]:
 
 
 def discover() -> tuple[EntryPoint, ...]:
-    """Return the entries that installed distributions declare, in the order of their names.
+    """Return the entries that installed distributions declare, sorted by name.
 
-    A distribution whose entries cannot be read is a `PluginWarning`.
+    A distribution whose entries cannot be read causes a `PluginWarning`.
     """
     try:
         found: Iterable[EntryPoint] = entry_points(group=GROUP)
-    except Exception:  # noqa: BLE001 - the backport `importlib_metadata`, once imported, refuses all for a malformed one
+    except Exception:  # noqa: BLE001 - the backport `importlib_metadata` fails for all if one is malformed
         found = _entries_of_readable_distributions()
     return tuple(sorted(found, key=lambda entry: entry.name))
 
@@ -143,21 +143,21 @@ def _entries_of_readable_distributions() -> Iterator[EntryPoint]:
     for distribution in distributions():
         name, version = _name_and_version(distribution)
         if name.lower() in names:
-            continue  # an older one, farther back on the path
+            continue  # shadowed by one that is earlier on the path
         names.add(name.lower())
         try:
             yield from (entry for entry in distribution.entry_points if entry.group == GROUP)
         except Exception as error:  # noqa: BLE001 - see `discover`
             warn(
-                f"The entry points of {name} {version} cannot be read, so that none of its data interfaces is "
-                f"registered with NeuroConv: {_describe_error(error)}. Update or uninstall that distribution to be "
-                "rid of this warning.",
+                f"The entry points of {name} {version} cannot be read; none of its data interfaces is registered "
+                f"with NeuroConv: {_describe_error(error)}. Update or uninstall that distribution to remove this "
+                "warning.",
                 PluginWarning,
             )
 
 
 def find_contested(entries: Iterable[EntryPoint]) -> dict[str, str]:
-    """Return the names declared for more than one class, each with who declares it."""
+    """Return the names that are declared for several classes, each with the distributions that declare it."""
     by_name: dict[str, list[EntryPoint]] = {}
     for entry in entries:
         by_name.setdefault(entry.name, []).append(entry)
@@ -169,10 +169,10 @@ def find_contested(entries: Iterable[EntryPoint]) -> dict[str, str]:
 
 
 def register(host: ModuleType, entries: Iterable[EntryPoint]) -> None:
-    """Register these entries with `host`, as `register_all` does with all.
+    """Register these entries with `host`, see `register_all`.
 
-    An entry whose module is in the middle of its own import (because it was imported first and itself imports
-    NeuroConv) is registered as soon as that import is complete and `host` is used.
+    An entry whose module is currently being imported (because it was imported first and itself imports NeuroConv) is
+    registered when that import is complete and `host` is used.
     """
     entries = tuple(entries)
     contested = find_contested(entries)
@@ -201,11 +201,11 @@ def load_class(host: ModuleType, entry: EntryPoint, contested: dict[str, str]) -
     Raises
     ------
     PluginError
-        If it is not a ``BaseDataInterface``, or if its name is declared for several classes or means something else
-        in NeuroConv. Errors of the module that holds it pass through.
+        If it is not a ``BaseDataInterface``, or if its name is declared for several classes or is the name of another
+        kind of object in NeuroConv. Errors of its module pass through.
     """
     if entry.name in contested:
-        message = f"the name is declared by {contested[entry.name]}, and neither can go before the other"
+        message = f"the name is declared by {contested[entry.name]}, and neither takes precedence"
         raise PluginError(message)
     if not _OBJECT_PATH.fullmatch(entry.value):
         message = f"{entry.value!r} is not of the form module:Class"
@@ -231,15 +231,15 @@ def check_class(entry: EntryPoint, loaded: object) -> None:
 
 
 def is_registered(host: ModuleType, name: str, data_interface: type) -> bool:
-    """Whether `host` has this very class under this name, whoever put it there."""
+    """Return whether `host` has this class under this name."""
     return vars(host).get(name) is data_interface and data_interface in host.interface_list
 
 
 def place(host: ModuleType, name: str, data_interface: type) -> None:
-    """Put a class into `host`: its attribute, ``interface_list`` and ``interfaces_by_category``.
+    """Add a class to `host`: as an attribute, to ``interface_list`` and to ``interfaces_by_category``.
 
-    Where the host has it already, be it from an earlier call or because the host reads the entry points itself,
-    nothing is touched.
+    Nothing is changed if the host already has the class, from an earlier call or because it reads the entry points
+    itself.
     """
     if is_registered(host, name, data_interface):
         return
@@ -250,20 +250,20 @@ def place(host: ModuleType, name: str, data_interface: type) -> None:
 
 
 def is_being_imported(entry: EntryPoint) -> bool:
-    """Whether the entry's module, or a package in which it lies, is in the middle of its import."""
+    """Return whether the entry's module, or a package that contains it, is currently being imported."""
     parts = entry.value.partition(":")[0].strip().split(".")
     names = (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
     specs = (getattr(sys.modules.get(name), "__spec__", None) for name in names)
-    # Python's own mark, by which it words "partially initialized module"; it offers no public one.
+    # This private attribute is the basis of Python's message "partially initialized module"; there is no public one.
     return any(getattr(spec, "_initializing", False) for spec in specs)
 
 
 def register_on_next_use(host: ModuleType, entries: list[EntryPoint]) -> None:
-    """Register `entries` when an attribute of `host` is asked for and their modules are complete."""
+    """Register `entries` at the first access to an attribute of `host` after the import of their modules."""
     own_class: Any = type(host)
 
     class WaitingModule(own_class):  # type: ignore[misc]
-        """The host until it is complete: a subclass of its class sees every access to an attribute."""
+        """The class of the host until then: a subclass can intercept every access to an attribute."""
 
         def __getattribute__(self, name: str) -> object:
             if any(is_being_imported(entry) for entry in entries):
@@ -276,14 +276,14 @@ def register_on_next_use(host: ModuleType, entries: list[EntryPoint]) -> None:
 
 
 def describe_distribution(entry: EntryPoint) -> str:
-    """Name the distribution that declares an entry, with its version."""
+    """Return the name and version of the distribution that declares an entry."""
     return " ".join(_name_and_version(entry.dist))
 
 
 def _name_and_version(distribution: Distribution | None) -> tuple[str, str]:
     metadata: Any = {}
     if distribution is not None:
-        # A half-removed distribution has entries and no metadata: an empty mapping or an error, by Python version.
+        # A partly removed distribution has no metadata: an empty mapping or an error, depending on the Python version.
         with suppress(FileNotFoundError):
             metadata = distribution.metadata or {}
     return metadata.get("Name") or "an unnamed distribution", metadata.get("Version") or "of unknown version"
@@ -328,7 +328,7 @@ def _place_in_categories(
 
 
 def _categories_by_name(name: str) -> Iterator[tuple[str, str]]:
-    """Yield the category and the key within it as NeuroConv makes them from a class name."""
+    """Yield the categories of a class name and the keys within them, as NeuroConv derives them."""
     for category, word in _WORD_OF_CATEGORY.items():
         if word in name:
             yield category, name.replace(f"{word}Interface", "")
@@ -341,7 +341,7 @@ def _is_replaced(member: type, name: str, former: object) -> bool:
 def _warn_of_broken(entry: EntryPoint, error: BaseException) -> None:
     warn(
         f"The data interface {entry.name} of {describe_distribution(entry)} is not registered with NeuroConv: "
-        f"{_describe_error(error)}. Update or uninstall that distribution to be rid of this warning.",
+        f"{_describe_error(error)}. Update or uninstall that distribution to remove this warning.",
         PluginWarning,
     )
 

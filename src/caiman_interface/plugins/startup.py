@@ -1,8 +1,8 @@
 """The hook that registers the plugins as soon as ``neuroconv.datainterfaces`` has been imported.
 
-It runs at every start of the interpreter in an environment where this package is installed, whatever that
-interpreter is started for. It therefore imports nothing that Python has not imported already (not even `typing`),
-and an error in it must never stop Python or the import of NeuroConv.
+It runs at every start of the interpreter in an environment in which this package is installed. It therefore imports
+only modules that Python has already imported (not even `typing`), and its errors never stop Python or the import of
+NeuroConv.
 """
 
 import os
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 OFF_SWITCH = "CAIMAN_INTERFACE_NO_AUTOLOAD"
-"""The environment variable that, set to anything but nothing, leaves NeuroConv as it is."""
+"""Environment variable that switches the registration off if it is not empty."""
 
 
 def install() -> None:
-    """Register the plugins when NeuroConv's data interfaces are imported, or now if they already are.
+    """Register the plugins when NeuroConv's data interfaces are imported, or now if they are already imported.
 
-    Does nothing when the environment variable ``CAIMAN_INTERFACE_NO_AUTOLOAD`` is set, or when the hook is there.
+    Nothing happens if the environment variable ``CAIMAN_INTERFACE_NO_AUTOLOAD`` is set, or if the hook is installed.
     """
     if os.environ.get(OFF_SWITCH):
         return
@@ -36,14 +36,14 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Take the hook away; what is registered stays."""
-    # A new list, not an item removed from the old one: another thread that is just walking through the old list
-    # would skip a finder and not find its module.
+    """Remove the hook; registered plugins remain registered."""
+    # A new list instead of a removed item: another thread that is iterating over the old list would skip a finder and
+    # might not find its module.
     sys.meta_path = [finder for finder in sys.meta_path if not isinstance(finder, RegistrationFinder)]
 
 
 def register_plugins(host: "ModuleType") -> None:
-    """Register all plugins with `host`; whatever goes wrong becomes a warning."""
+    """Register all plugins with `host`; any error becomes a warning."""
     try:
         from . import registry
 
@@ -64,7 +64,7 @@ class RegistrationFinder:
         """Find the host as the other finders do, with a loader that registers the plugins afterwards."""
         if fullname != HOST or self._is_searching:
             return None
-        self._is_searching = True  # another hook of this kind may ask all finders too, and so this one again
+        self._is_searching = True  # another hook of this kind may call all finders, including this one
         try:
             spec = self._find_with_others(fullname, path, target)
         finally:
@@ -86,7 +86,7 @@ class RegistrationFinder:
 
 
 class RegisteringLoader:
-    """The host's own loader with one step more: once the host has been executed, the plugins are registered."""
+    """The host's own loader with an additional step: the plugins are registered after the host is executed."""
 
     def __init__(self, loader: "Loader") -> None:
         self._loader = loader
@@ -99,16 +99,16 @@ class RegisteringLoader:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: "ModuleType") -> None:
-        """Execute the host, register the plugins and take the hook away.
+        """Execute the host, remove the hook and register the plugins.
 
-        When the host's own code fails, its error passes through and the hook stays for the next attempt.
+        If the host's own code fails, its error passes through and the hook remains for the next attempt.
         """
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         uninstall()
-        # Python does this when the import is complete; a plugin that says `neuroconv.datainterfaces.Name` needs it now.
+        # Python does this after the import; a plugin that uses `neuroconv.datainterfaces.Name` needs it now.
         parent, _, name = HOST.rpartition(".")
         setattr(sys.modules[parent], name, module)
         register_plugins(module)
