@@ -73,11 +73,18 @@ class Allocated(NamedTuple):
     source: BlockSource
 
 
-def defer(nwbfile: NWBFile) -> list[Deferred]:
+def defer(nwbfile: NWBFile, *, shuffle_by_default: bool = False) -> list[Deferred]:
     """Put stand-ins in place of all data that the parallel writer can write.
 
     These are iterators of known shape, and arrays and columns of records that are wrapped in `H5DataIO` and stored in
     chunks, with gzip or uncompressed.
+
+    Parameters
+    ----------
+    nwbfile : NWBFile
+        The file in memory. The data of its objects are replaced.
+    shuffle_by_default : bool
+        Whether the bytes of data are shuffled before gzip where the settings choose neither a level nor a shuffle.
     """
     deferred = []
     for container, field, data in list(datasets_of(nwbfile)):
@@ -85,6 +92,8 @@ def defer(nwbfile: NWBFile) -> list[Deferred]:
             values, settings = data.data, dict(data.io_settings)
             if not _is_deferrable(container, values, settings):
                 continue
+            if shuffle_by_default and _leaves_gzip_open(settings):
+                settings["shuffle"] = True
             stand_in = _wrapped_stand_in(container, values, settings)
         elif isinstance(data, GenericDataChunkIterator) and _has_fixed_shape(data):
             values, stand_in = data, IteratorStandIn(data)
@@ -148,6 +157,11 @@ def _is_deferrable(container: AbstractContainer, values: Any, settings: dict[str
         return _has_fixed_shape(values)
     chunked = bool(settings.get("chunks") or settings.get("compression"))
     return chunked and is_large_array(values)
+
+
+def _leaves_gzip_open(settings: dict[str, Any]) -> bool:
+    """Return whether settings ask for gzip and nothing more, as NeuroConv's defaults do."""
+    return settings.get("compression") == "gzip" and not {"compression_opts", "shuffle"} & settings.keys()
 
 
 def _wrapped_stand_in(container: AbstractContainer, values: Any, settings: dict[str, Any]) -> H5DataIO:

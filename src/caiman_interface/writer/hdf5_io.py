@@ -69,6 +69,8 @@ class ParallelNWBHDF5IO(NWBHDF5IO):  # type: ignore[misc]  # pynwb is untyped
     ...     io.write(nwbfile)
     """
 
+    _shuffles_by_default = False
+
     def __init__(
         self,
         path: str | Path | None = None,
@@ -164,7 +166,7 @@ class ParallelNWBHDF5IO(NWBHDF5IO):  # type: ignore[misc]  # pynwb is untyped
         nbytes = 0
         with ExitStack() as stack:
             stack.enter_context(data_restored(container))
-            deferred = defer(container)
+            deferred = defer(container, shuffle_by_default=self._shuffles_by_default)
             nbytes = sum(item.nbytes for item in deferred)
             stack.enter_context(disk_errors_explained(partial.target, nbytes=nbytes))
             super().write(container, **options)
@@ -217,7 +219,12 @@ class MarkedNWBHDF5IO(ParallelNWBHDF5IO):
     A new file never replaces one that appeared since the write began: NeuroConv has checked `overwrite` before.
     When a marked file on disk is appended to, its name belongs to a copy of the old file until the new one is complete,
     unless the environment variable ``CAIMAN_INTERFACE_APPEND_IN_PLACE`` is set.
+
+    NeuroConv's default settings ask for gzip and say nothing more; bytes are shuffled before it, which makes traces
+    smaller and faster to read. Settings that choose a level or a shuffle are honoured as they are.
     """
+
+    _shuffles_by_default = True
 
     def __init__(self, path: str | Path | None = None, mode: str = "r", *arguments: Any, **options: Any) -> None:
         self._head = first_bytes(Path(path)) if path is not None and mode in _APPENDING else b""
