@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from synthetic import Size, write_caiman_file, write_movie
 
@@ -56,6 +57,10 @@ CASES = {
     "volume": Case(Size(2000, 5000, (256, 256, 20), (6, 6, 3)), read_by_neuroconv=False),
     "movie": Case(Size(500, 2000, (512, 512), (9, 9)), movie_frames=2000),
 }
+
+
+Result = dict[str, Any]
+"""What `convert.py` prints, and ``same_bytes``."""
 
 
 def main() -> None:
@@ -102,9 +107,9 @@ def prepared(case: Case, folder: Path) -> Path:
     return folder
 
 
-def alternate(case: Case, folder: Path, *, repeats: int, timeout: float) -> dict[str, list[dict[str, float]]]:
+def alternate(case: Case, folder: Path, *, repeats: int, timeout: float) -> dict[str, list[Result]]:
     """Convert with one and the other in turn, so that whatever else the machine does disturbs both alike."""
-    results: dict[str, list[dict[str, float]]] = {converter: [] for converter in CONVERTERS}
+    results: dict[str, list[Result]] = {converter: [] for converter in CONVERTERS}
     stopped: set[str] = set() if case.read_by_neuroconv else {"neuroconv"}
     for _ in range(repeats):
         for converter in CONVERTERS:
@@ -118,7 +123,7 @@ def alternate(case: Case, folder: Path, *, repeats: int, timeout: float) -> dict
     return results
 
 
-def convert(converter: str, folder: Path, *, timeout: float) -> dict[str, float] | None:
+def convert(converter: str, folder: Path, *, timeout: float) -> Result | None:
     """Convert once in a new process; None if it takes too long."""
     output = folder / f"{converter}-{os.getpid()}.nwb"
     command = [sys.executable, str(HERE / "convert.py"), converter, str(folder), str(output)]
@@ -130,7 +135,7 @@ def convert(converter: str, folder: Path, *, timeout: float) -> dict[str, float]
         return None
     finally:
         output.unlink(missing_ok=True)
-    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    measured: Result = json.loads(done.stdout.splitlines()[-1])
     return measured
 
 
@@ -140,8 +145,8 @@ def environment() -> dict[str, str]:
 
 
 HEADER = """\
-| case | converter | seconds | with imports | peak memory (MB) | file (MB) |
-| --- | --- | ---: | ---: | ---: | ---: |"""
+| case | converter | seconds | with imports | peak memory (MB) | file (MB) | same datasets (MB) |
+| --- | --- | ---: | ---: | ---: | ---: | ---: |"""
 
 
 def why_not(case: Case, timeout: float) -> str:
@@ -149,15 +154,16 @@ def why_not(case: Case, timeout: float) -> str:
     return f"stopped after {timeout:.0f} s" if case.read_by_neuroconv else "cannot read such a file"
 
 
-def report(name: str, folder: Path, results: dict[str, list[dict[str, float]]], *, why_not: str) -> Iterator[str]:
+def report(name: str, folder: Path, results: dict[str, list[Result]], *, why_not: str) -> Iterator[str]:
     """Give the lines of the table for one case: the best of the repetitions, and the ratios of the best."""
-    best: dict[str, dict[str, float]] = {}
+    best: dict[str, Result] = {}
     source = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     for converter, measured in results.items():
         if not measured:
-            yield f"| {name} ({source:.0f} MB) | {converter} | {why_not} | | | |"
+            yield f"| {name} ({source:.0f} MB) | {converter} | {why_not} | | | | |"
             continue
         best[converter] = min(measured, key=lambda result: result["seconds"])
+        best[converter]["same_bytes"] = same_bytes(best[converter], best.get("neuroconv"))
         yield f"| {name} ({source:.0f} MB) | {converter} | " + " | ".join(cells(best[converter])) + " |"
     if "neuroconv" not in best:
         return
@@ -166,17 +172,24 @@ def report(name: str, folder: Path, results: dict[str, list[dict[str, float]]], 
         yield f"| {name} | ratio, {converter} | " + " | ".join(ratios) + " |"
 
 
-def cells(result: dict[str, float]) -> list[str]:
+def cells(result: Result) -> list[str]:
     return [
         f"{result['seconds']:.2f}",
         f"{result['seconds'] + result['import_seconds']:.2f}",
         f"{result['peak_megabytes']:.0f}",
         f"{result['output_bytes'] / 1e6:.1f}",
+        f"{result['same_bytes'] / 1e6:.1f}",
     ]
 
 
-def quotients(theirs: dict[str, float], ours: dict[str, float]) -> list[float]:
-    def whole(result: dict[str, float]) -> float:
+def same_bytes(result: Result, neuroconv: Result | None) -> int:
+    """Return how many bytes the datasets take that NeuroConv's file has too."""
+    names = result["dataset_bytes"] if neuroconv is None else neuroconv["dataset_bytes"]
+    return sum(nbytes for name, nbytes in result["dataset_bytes"].items() if name in names)
+
+
+def quotients(theirs: Result, ours: Result) -> list[float]:
+    def whole(result: Result) -> float:
         return result["seconds"] + result["import_seconds"]
 
     return [
@@ -184,6 +197,7 @@ def quotients(theirs: dict[str, float], ours: dict[str, float]) -> list[float]:
         whole(theirs) / whole(ours),
         theirs["peak_megabytes"] / ours["peak_megabytes"],
         theirs["output_bytes"] / ours["output_bytes"],
+        theirs["same_bytes"] / ours["same_bytes"],
     ]
 
 

@@ -33,6 +33,7 @@ def main(converter: str, folder: Path, output: Path) -> None:
                 "processor_seconds": finished_cpu - imported_cpu,
                 "peak_megabytes": peak_megabytes(),
                 "output_bytes": output.stat().st_size,
+                "dataset_bytes": dataset_bytes(output),
             }
         )
     )
@@ -69,6 +70,20 @@ def conversion(converter: str, folder: Path) -> Any:
         built.run_conversion(nwbfile_path=str(output), metadata=metadata, overwrite=True)
 
     return run
+
+
+def dataset_bytes(output: Path) -> dict[str, int]:
+    """Return how many bytes each dataset takes in the file."""
+    import h5py
+
+    found: dict[str, int] = {}
+    with h5py.File(output) as file:
+        file.visititems(
+            lambda name, node: (
+                found.update({name: node.id.get_storage_size()}) if isinstance(node, h5py.Dataset) else None
+            )
+        )
+    return found
 
 
 def peak_megabytes() -> float:

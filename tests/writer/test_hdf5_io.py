@@ -163,6 +163,31 @@ def test_only_marked_files_are_written_in_parallel_for_neuroconv(tmp_path: Path)
     assert contents(tmp_path / "marked.nwb") == contents(tmp_path / "other.nwb")
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"compression": "gzip", "chunks": (1000, 20)}, ("gzip", 4, True)),  # NeuroConv's defaults
+        ({"compression": "gzip", "compression_opts": 4}, ("gzip", 4, False)),
+        ({"compression": "gzip", "shuffle": False}, ("gzip", 4, False)),
+        ({"chunks": (1000, 20)}, (None, None, False)),
+    ],
+)
+def test_neuroconvs_write_shuffles_bytes_where_the_settings_leave_it_open(
+    tmp_path: Path, settings: dict[str, Any], expected: tuple[str | None, int | None, bool]
+) -> None:
+    values = np.random.default_rng(0).normal(size=(3000, 40))
+    for io_class in (MarkedNWBHDF5IO, ParallelNWBHDF5IO):
+        nwbfile = file_with(H5DataIO(values, **settings))
+        mark_for_fast_write(nwbfile)
+        with io_class(tmp_path / "series.nwb", "w") as io:
+            io.write(nwbfile)
+        with h5py.File(tmp_path / "series.nwb") as file:
+            data = file[SERIES]
+            wanted = expected if io_class is MarkedNWBHDF5IO else (*expected[:2], False)
+            assert (data.compression, data.compression_opts, data.shuffle) == wanted
+            np.testing.assert_array_equal(data[()], values)
+
+
 def test_a_mark_does_not_keep_a_file_alive() -> None:
     from caiman_interface.writer import marks
 
