@@ -46,14 +46,6 @@ MARKERS = (
     r"\bbears?\b",
 )
 
-# Files that are not rewritten yet. Nothing is ever added here.
-UNREVISED: frozenset[str] = frozenset(
-    {
-        "src/caiman_interface/verification/inventory.py",
-        "src/caiman_interface/verification/other_objects.py",
-    }
-)
-
 
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
@@ -98,8 +90,6 @@ def test_modules_classes_and_functions_are_short(path: Path):
 
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)
 def test_wording_is_plain_and_current(path: Path):
-    if name_of(path) in UNREVISED:
-        pytest.skip("not rewritten yet")
     assert list(marked(path)) == []
 
 

@@ -1,4 +1,4 @@
-"""What is in a CaImAn file, field by field, and why some of it is not stored in an NWB file."""
+"""The fields of a CaImAn file, and the reasons why some of them are not stored in an NWB file."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from .caiman_values import DEEPEST, MOST_MEMBERS, UNREADABLE, named, node_at, te
 from .comparison import difference
 from .fields import COLUMNS, HAND_PICKED
 
-# Values of which there is one, or one row, for each component.
+# Fields with one value or one row per component.
 _PER_COMPONENT = {
     *COLUMNS.values(),
     *HAND_PICKED.values(),
     *("F_dff", "F_dff_dec", "S_dff"),
 }
 
-_ONLINE_STATE = "working state of online analysis, from which it could go on; no result"
-_FROM_A = "made from A for plotting; CaImAn makes it again"
-_COUNT = "a number of components, which the tables of ROIs have as their number of rows"
-_DURATION = "how long the computer took"
+_ONLINE_STATE = "working state of online analysis, from which it could continue; not a result"
+_FROM_A = "computed from A for plotting; CaImAn computes it again"
+_COUNT = "a number of components, which is the number of rows of a table of ROIs"
+_DURATION = "computing time"
 
 _REASONS_OF_ESTIMATES = {
     "A_thr": _FROM_A,
     "coordinates": _FROM_A,
     "img_components": _FROM_A,
     "cms": _FROM_A,
-    "center": "centres at initialisation, which CaImAn neither updates nor selects; ROICentroids are computed from A",
+    "center": "centres at initialisation, which CaImAn does not update; ROICentroids are computed from A",
     "nr": _COUNT,
-    "f": "without spatial background components (b) on which it could stand",
+    "f": "without spatial background components (b), to which it could refer",
     "shifts": "shifts of patches, or of an unknown part of the frames",
     **dict.fromkeys(("background_image", "components_to_plot", "rotation"), "state of CaImAn's viewer"),
     "psx": "power spectra of the pixels, from which CaImAn computed sn",
     "Ab": "A and b side by side, for online analysis",
     "Ab_dense": "A and b side by side, for online analysis",
-    "C_on": "C and f as online analysis holds them",
-    "noisyC": "C + YrA and f as online analysis holds them",
+    "C_on": "C and f in the form that online analysis uses",
+    "noisyC": "C + YrA and f in the form that online analysis uses",
     **dict.fromkeys(
         (
             *("AtA", "AtW", "AtWA", "AtY_buf", "Atb", "CC", "CY", "Cf", "OASISinstances", "XXt", "XXt_ind", "Yr_buf"),
@@ -52,10 +52,10 @@ _REASONS_OF_ESTIMATES = {
     ),
 }
 _REASONS_AT_THE_ROOT = {
-    "dview": "a handle on a pool of processes",
-    "time_neuron_added": "stale: it does not have one frame for each component in the file",
+    "dview": "a handle of a pool of processes",
+    "time_neuron_added": "outdated: it does not have one frame per component in the file",
     "empty_merged": "working state of merging",
-    "img_norm": "how online analysis scaled the frames; footprints and background are given without that scale",
+    "img_norm": "the scale of the frames in online analysis; footprints and background are stored without that scale",
     **dict.fromkeys(
         ("t_detect", "t_motion", "t_online", "t_shapes", "t_stat"),
         _DURATION,
@@ -69,21 +69,23 @@ _REASONS_AT_THE_ROOT = {
         _ONLINE_STATE,
     ),
 }
-_SET_ASIDE_WHILE_SHRUNK = "set aside on the movie as OnACID shrank it (ds_factor), while all else is of the whole frame"
-UNKNOWN = "not known to this package; keep the CaImAn file if you need it"
+_SET_ASIDE_WHILE_SHRUNK = (
+    "set aside on the movie as OnACID shrank it (ds_factor); all other fields cover the whole frame"
+)
+UNKNOWN = "unknown to this package; keep the CaImAn file if you need it"
 
 
 class Member(NamedTuple):
-    """Something in a CaImAn file.
+    """A dataset, attribute or sparse matrix in a CaImAn file.
 
     Attributes
     ----------
     path : str
         Its path in the file; a sparse matrix is one member, and an attribute is below the path of its group.
     shape : tuple of int
-        Shape of the values; that of an attribute, which is text, is ().
+        Shape of the values; () for an attribute, which is text.
     entries : int
-        Number of values in the file; of a sparse matrix, those that are stored.
+        Number of stored values.
     """
 
     path: str
@@ -92,7 +94,7 @@ class Member(NamedTuple):
 
 
 def members(file: h5py.File, omitted: Container[str] = ()) -> dict[str, Member]:
-    """Return everything in a CaImAn file by its path, without what CaImAn left empty or cannot be read.
+    """Return the members of a CaImAn file by path, without empty and unreadable ones.
 
     A group that the conversion leaves out (`omitted`) is one member.
     """
@@ -130,7 +132,7 @@ def _is_sparse(group: h5py.Group) -> bool:
 
 
 def _one_member(path: str, node: Any) -> Iterator[Member]:
-    """Yield what is neither empty nor a group whose members count; a group is one that is left out or a matrix."""
+    """Yield a member that is not empty; a group is either a sparse matrix or left out by the conversion."""
     if isinstance(node, h5py.Group):
         shape = tuple(int(length) for length in node["shape"][()]) if _is_sparse(node) else (1,)
         if math.prod(shape):
@@ -140,17 +142,17 @@ def _one_member(path: str, node: Any) -> Iterator[Member]:
 
 
 def reason_not_stored(member: Member, file: h5py.File) -> str:
-    """Return why there is no object in an NWB file for a member of a CaImAn file."""
+    """Return the reason why a member of a CaImAn file is not in an NWB file."""
     folder, _, name = member.path.rpartition("/")
     if not folder.startswith("estimates"):
         return _REASONS_AT_THE_ROOT.get(member.path, UNKNOWN)
     if folder.endswith("/discarded_components") and name in {"A", "C", "S", "YrA"}:
         return _SET_ASIDE_WHILE_SHRUNK
     if name in _PER_COMPONENT:
-        return "stale or without values: it does not have one for each component in the file"
+        return "outdated or without values: it does not have one value per component in the file"
     if name == "R":
         same = _are_equal(file, member.path, f"{folder}/YrA")
-        return "a copy of YrA" if same else "another residual than YrA, with which CaImAn itself computes"
+        return "a copy of YrA" if same else "not equal to YrA, which CaImAn itself uses"
     return _REASONS_OF_ESTIMATES.get(name, UNKNOWN)
 
 

@@ -46,9 +46,9 @@ _GREATEST_CORRELATION = 1 + 1e-5
 
 
 def image_results(context: Context, expected: Collection[str], given: Collection[str]) -> Iterator[Result]:
-    """Compare the images; `expected` are the keys of those that the conversion writes.
+    """Compare the images.
 
-    `given` are the names of images that do not come from the CaImAn file.
+    `expected` are the keys of the images that the conversion writes, `given` the names of images from other files.
     """
     written = context.objects.images
     for key in sorted(set(expected) - set(written)):
@@ -64,7 +64,7 @@ def image_results(context: Context, expected: Collection[str], given: Collection
                 continue
             found = _image_difference(values, image.data, plane, len(planes))
             if found is None and not _is_named_rightly(key, values):
-                found = "a peak-to-noise ratio is named a correlation, or a correlation a peak-to-noise ratio"
+                found = "a peak-to-noise ratio has the name of a correlation, or the reverse"
             yield compared(paths, place, found)
     known = [image for planes in written.values() for image in planes]
     for image in context.objects.all_images():
@@ -80,7 +80,7 @@ def _image_values(context: Context, key: str) -> NDArray[Any] | None:
 
 
 def _image_difference(values: NDArray[Any], stored: Any, plane: int, planes: int) -> str | None:
-    """Compare an image of shape (x, y) with CaImAn's, which has its own shape or is flattened in Fortran order."""
+    """Compare an image of shape (x, y) with CaImAn's, of the shape of the frame or flattened in Fortran order."""
     columns, rows = stored.shape
     shape = (rows, columns) if planes == 1 else (rows, columns, planes)
     if values.ndim == len(shape) and values.shape != shape and values.shape[1:] != (1,):
@@ -164,7 +164,7 @@ def _row_results(
         elif key not in set(equal):
             yield different(paths[key], row, f"{_shown(published[key])} in CaImAn, {stored[key]} in the NWB file")
         if published[key] != value and not is_same_json(json.dumps(published[key]), value):
-            yield not_stored(paths[key], row, "directory names (they may identify a person)")
+            yield not_stored(paths[key], row, "directory names (they may identify people)")
     for group, name in stored:
         if (group, name) not in expected and not (group == "analysis" and name in _OF_THE_CONVERSION):
             yield not_from_caiman(f"{place}/{group}/{name}", claimed=True)
@@ -260,6 +260,6 @@ def shift_results(context: Context, *, is_expected: bool) -> Iterator[Result]:
 
 
 def scale_of_shifts(context: Context) -> float:
-    """Return by what CaImAn's shifts are multiplied, so that they are in pixels of the frame of the footprints."""
+    """Return the factor that converts CaImAn's shifts to pixels of the frame of the footprints."""
     factor = context.shrink_of_movie
     return factor if context.shrink_factor == 1 else 1.0
