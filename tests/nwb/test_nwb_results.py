@@ -166,10 +166,22 @@ def test_a_file_without_an_analysis(tmp_path: Path, caiman_files: dict[str, Path
     assert "<td style='text-align:left'>0</td>" in results._repr_html_()
     with pytest.raises(ValueError, match="no table of CaImAn components"):
         _ = results.components
-    with pytest.raises(ValueError, match="is not an NWB file"):
-        NwbResults.open(caiman_files["sim2p_full"])
-    with pytest.raises(FileNotFoundError):
-        NwbResults.open(tmp_path / "absent.nwb")
+    for open_results in (NwbResults, NwbResults.open):
+        with pytest.raises(ValueError, match="is not an NWB file"):
+            open_results(caiman_files["sim2p_full"])
+        with pytest.raises(FileNotFoundError):
+            open_results(tmp_path / "absent.nwb")
+
+
+def test_a_path_is_opened_and_an_open_file_is_left_open(converted: Nwb, read: Callable[[Path], Any]) -> None:
+    path = converted("sim2p_full")
+    with NwbResults(path) as of_path, read(path) as nwbfile:
+        with NwbResults(nwbfile) as of_file:
+            expected = of_file.components.traces["raw"][:5]
+        np.testing.assert_array_equal(of_path.components.traces["raw"][:5], expected)
+        np.testing.assert_array_equal(NwbResults(nwbfile).components.traces["raw"][:5], expected)
+    with pytest.raises(ValueError, match="no CaImAn analysis with the metadata_key 'absent'"):
+        NwbResults(path, metadata_key="absent")
 
 
 def test_what_a_file_contains_is_shown_and_wrong_names_list_the_choices(converted: Nwb) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,12 +33,13 @@ _SHOWN = ("metadata_key", "method", "num_frames", "frame_shape")
 class NwbResults(AbstractContextManager["NwbResults"]):
     """One CaImAn analysis in an NWB file, with the attributes of `CaimanResults`.
 
-    Open it with `NwbResults.open`. Traces and masks are read when they are used.
+    Traces and masks are read when they are used. Use it as a context manager, or call `close`.
 
     Parameters
     ----------
-    nwbfile : pynwb.NWBFile
-        The open file; `open` takes a path or an address.
+    source : str, Path or pynwb.NWBFile
+        An HDF5 file, a Zarr store, the address (``https://…``) of an HDF5 file, or an NWB file that is open already
+        and that `close` leaves open.
     metadata_key : str, optional
         The key under which the analysis was written; required if the file contains several.
 
@@ -57,58 +58,37 @@ class NwbResults(AbstractContextManager["NwbResults"]):
 
     Raises
     ------
+    FileNotFoundError
+        If the file does not exist.
     ValueError
-        If the file has no analysis with that key, or several and no key is given.
+        If it is not an NWB file, has no analysis with that key, or several and no key is given.
 
     Examples
     --------
     >>> from caiman_interface import NwbResults
-    >>> with NwbResults.open("session.nwb") as results:  # doctest: +SKIP
+    >>> with NwbResults("session.nwb") as results:  # doctest: +SKIP
     ...     results.components.traces["denoised"][:100, 0]
     """
 
-    def __init__(self, nwbfile: NWBFile, metadata_key: str | None = None) -> None:
-        self.nwbfile = nwbfile
-        self.objects = AnalysisObjects(nwbfile, metadata_key)
-        self.metadata_key = self.objects.key
-        self.keys = self.objects.keys
-        self.parameters = self.objects.parameters
-        self._analysis = self.parameters.get(ANALYSIS_GROUP, {})
-        self._opened: AbstractContextManager[NWBFile] | None = None
+    def __init__(self, source: str | Path | NWBFile, metadata_key: str | None = None) -> None:
+        self._opened = ExitStack()
+        with ExitStack() as opened:
+            self.nwbfile: NWBFile = opened.enter_context(open_nwb(source)) if isinstance(source, str | Path) else source
+            self.objects = AnalysisObjects(self.nwbfile, metadata_key)
+            self.metadata_key = self.objects.key
+            self.keys = self.objects.keys
+            self.parameters = self.objects.parameters
+            self._analysis = self.parameters.get(ANALYSIS_GROUP, {})
+            self._opened = opened.pop_all()
 
     @classmethod
     def open(cls, path: str | Path, metadata_key: str | None = None) -> NwbResults:
-        """Open an NWB file for reading.
-
-        Parameters
-        ----------
-        path : str or Path
-            An HDF5 file, a Zarr store, or the address (``https://…``) of an HDF5 file.
-        metadata_key : str, optional
-            The key under which the analysis was written; required if the file contains several.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the file does not exist.
-        ValueError
-            If it is not an NWB file, has no analysis with that key, or several and no key is given.
-        """
-        opened = open_nwb(path)
-        nwbfile = opened.__enter__()
-        try:
-            results = cls(nwbfile, metadata_key)
-        except BaseException:
-            opened.__exit__(None, None, None)
-            raise
-        results._opened = opened
-        return results
+        """Open an NWB file for reading, see the class."""
+        return cls(path, metadata_key)
 
     def close(self) -> None:
         """Close the file; traces that were not read can no longer be read."""
-        if self._opened is not None:
-            self._opened.__exit__(None, None, None)
-            self._opened = None
+        self._opened.close()
 
     def __exit__(self, *_: object) -> None:
         self.close()
