@@ -23,9 +23,11 @@ from caiman_interface.specification.conversion import (
 )
 from caiman_interface.specification.conversion_report import SessionContents
 from caiman_interface.specification.findings import is_convertible
+from caiman_interface.specification.open_workers import open_workers
 from caiman_interface.specification.sessions import read_sessions
 from caiman_interface.specification.study import convert_specification
-from caiman_interface.specification.workers import open_workers, run_sessions
+from caiman_interface.specification.workers import run_sessions
+from caiman_interface.writer.chunk_writer import ChunkWriter
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -259,6 +261,27 @@ def test_processes_write_the_same_files_and_a_failure_does_not_stop_the_others(s
     assert "does not exist" in outcomes[2].record.error
     assert outcomes[2].details.startswith("Traceback")
     assert (outcomes[2].record.contents, outcomes[2].record.bytes) == (None, 0)
+
+
+@pytest.mark.parametrize(("cores", "jobs", "threads"), [(64, 16, 4), (64, 2, 8), (4, 3, 1), (2, 4, 1)])
+def test_jobs_share_the_processors(monkeypatch: pytest.MonkeyPatch, cores: int, jobs: int, threads: int):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    with open_workers(jobs=jobs) as workers:
+        assert workers.threads == threads
+
+
+def test_a_session_writes_with_the_threads_of_its_worker(specification, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    used: list[int] = []
+
+    class CountingWriter(ChunkWriter):
+        def __init__(self, threads: int, *arguments: Any, **options: Any) -> None:
+            used.append(threads)
+            super().__init__(threads, *arguments, **options)
+
+    monkeypatch.setattr("caiman_interface.writer.hdf5_io.ChunkWriter", CountingWriter)
+    conversion = conversions_of(specification, DATA, tmp_path)[0]
+    assert convert_session(replace(conversion, threads=3)).record.error is None
+    assert used == [3]
 
 
 def test_a_session_that_fails_does_not_stop_the_others(write_specification, data_folder, tmp_path):

@@ -23,10 +23,11 @@ from .checks import (
 )
 from .conversion import SessionConversion, SessionOutcome
 from .conversion_report import ConversionReport, ReportFiles, SessionRecord, read_reports
+from .open_workers import open_workers
 from .outputs import OutputFolder
 from .sessions import Session
 from .study_options import ConversionObserver, StudyOptions
-from .workers import Workers, open_workers, run_sessions
+from .workers import Workers, run_sessions
 
 """Filename extension of the NWB files of each format."""
 

@@ -1,20 +1,14 @@
-"""Where sessions are converted: in this process, in others on this machine, or on a Dask cluster.
-
-All three are executors of `concurrent.futures` that run `convert_session`.
-"""
+"""The conversion of sessions on an executor of `concurrent.futures`, which survives the loss of a process."""
 
 from __future__ import annotations
 
-import os
 import queue
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
-from .conversion import Listener, SessionConversion, SessionOutcome, convert_session
+from .conversion import SessionConversion, SessionOutcome, convert_session
 from .conversion_report import SessionRecord
 
 _LOST = "the process that converted it ended unexpectedly, twice: it was killed, perhaps because memory ran out"
@@ -22,19 +16,6 @@ _LOST = "the process that converted it ended unexpectedly, twice: it was killed,
 
 class Cancelled(Exception):  # noqa: N818 (not an error of the session)
     """The conversion of a session was cancelled."""
-
-
-class SerialExecutor(Executor):
-    """An executor that runs each call at once, in this thread."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run a call; only what ends the program, such as Ctrl-C, is raised."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 (it belongs to the future)
-            future.set_exception(error)
-        return future
 
 
 class Workers:
@@ -157,45 +138,3 @@ def _failed(conversion: SessionConversion, error: BaseException) -> SessionOutco
         error=text,
     )
     return SessionOutcome(record=record, details=text)
-
-
-@contextmanager
-def open_workers(
-    *, jobs: int = 1, scheduler: str | None = None, executor: Executor | None = None, listener: Listener | None = None
-) -> Iterator[Workers]:
-    """Start workers, and end them at last.
-
-    Parameters
-    ----------
-    jobs : int
-        How many sessions are converted at a time on this machine.
-    scheduler : str, optional
-        Address of a Dask scheduler, or "local" for a cluster of `jobs` processes on this machine.
-    executor : concurrent.futures.Executor, optional
-        An executor to use instead; it is left open.
-    listener : callable, optional
-        Called in this process with each `Progressed`. An `executor` that was given reports none.
-    """
-    threads = max(1, available_cores() // jobs) if jobs > 1 else None
-    if executor is not None:
-        yield Workers(executor)
-    elif scheduler is not None:
-        from .dask_workers import dask_workers
-
-        with dask_workers(scheduler, jobs, listener) as workers:
-            yield workers
-    elif jobs > 1:
-        from .local_workers import LocalWorkers
-
-        local = LocalWorkers(jobs, threads, listener)
-        try:
-            yield local
-        finally:
-            local.close()
-    else:
-        yield Workers(SerialExecutor(), lambda conversion: convert_session(conversion, listener), width=1)
-
-
-def available_cores() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

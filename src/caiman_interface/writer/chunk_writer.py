@@ -76,8 +76,13 @@ class Progress(Protocol):
         """
 
 
-def available_threads() -> int:
+def available_threads(processes: int = 1) -> int:
     """Return the default number of threads: ``CAIMAN_INTERFACE_THREADS``, or one per available processor, at most 8.
+
+    Parameters
+    ----------
+    processes : int
+        Number of processes that write at the same time and share the processors.
 
     Raises
     ------
@@ -94,7 +99,7 @@ def available_threads() -> int:
         processors = len(os.sched_getaffinity(0))
     except AttributeError:  # not on this system
         processors = os.cpu_count() or 1
-    return min(processors, _MOST_THREADS)
+    return max(1, min(processors // processes, _MOST_THREADS))
 
 
 def _keep_freed_memory() -> None:
