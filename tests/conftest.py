@@ -76,6 +76,33 @@ def shrunk_online_file(copy_of: Callable[[str], Path]) -> Path:
     return path
 
 
+@pytest.fixture
+def selected_online(copy_of: Callable[[str], Path]) -> Path:
+    """The online result after ``select_components`` kept as many components as OnACID's first batch had.
+
+    It moves the arrays that cover all 11 components, and leaves g, c1, lam and neurons_sn, which cover the first 5.
+    """
+    path, kept = copy_of("sim2p_onacid"), np.array([10, 3, 8, 6, 9])
+    removed = np.setdiff1d(np.arange(11), kept)
+    with h5py.File(path, "r+") as file:
+        estimates, aside = file["estimates"], file["estimates/discarded_components"]
+        parts = tuple(estimates["A"][name][()] for name in ("data", "indices", "indptr"))
+        footprints = sparse.csc_array(parts, shape=estimates["A/shape"][()])
+        for group, columns in ((aside, removed), (estimates, kept)):
+            matrix = footprints[:, columns]
+            del group["A"]
+            for name in ("data", "indices", "indptr"):
+                group[f"A/{name}"] = getattr(matrix, name)
+            group["A/shape"] = np.array(matrix.shape)
+        for name in ("C", "S", "YrA", "bl"):
+            values = estimates[name][()]
+            for group, rows in ((aside, removed), (estimates, kept)):
+                if name in group:
+                    del group[name]
+                group[name] = values[rows]
+    return path
+
+
 def enlarged(images: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
     """Double the size of images that lie flat in the columns."""
     rows, columns = shape

@@ -182,7 +182,11 @@ def test_records_of_online_analysis_after_a_selection(copy_of: Callable[[str], P
 @pytest.mark.parametrize(
     ("change", "field", "reason"),
     [
-        ({"params/preprocess/p": 0}, "S", "is filled with zeros: OnACID does not deconvolve with p = 0"),
+        (
+            {"estimates/S": np.zeros((11, 500)), "params/preprocess/p": 0},
+            "S",
+            "is filled with zeros: OnACID does not deconvolve with p = 0",
+        ),
         ({"estimates/g": np.full((11, 1), 0.9), "params/preprocess/p": 0}, "g", "is an initial value"),
         ({"estimates/c1": np.zeros(11)}, "c1", "is filled with OnACID's initial zeros, not fitted"),
         ({"estimates/lam": np.zeros(11)}, "lam", "is filled with OnACID's initial zeros, not fitted"),
@@ -259,3 +263,23 @@ def test_pixels_of_footprints_in_a_shrunk_frame_are_larger(copy_of: Callable[[st
         assert results.parameters.data.dxy == (1.5, 1.5)
         assert results.pixel_size == (3.0, 3.0)
         assert np.all(results.shifts == 1)  # in pixels of the same frame
+
+
+def test_fits_of_the_first_batch_are_left_out_after_a_selection(selected_online: Path) -> None:
+    """They have as many values as there are components, but of others."""
+    reasons = omitted(selected_online)
+    for field in ("g", "neurons_sn"):
+        assert reasons[field].endswith("it added others, and some were removed")
+    assert {"c1", "lam"} <= reasons.keys()
+    with CaimanResults(selected_online) as results:
+        assert set(results.components.fits) == {"baseline"}
+        assert set(results.discarded.fits) == {"baseline"}
+        assert results.discarded.count == 6
+
+
+@pytest.mark.parametrize("order", [np.array([0]), 0.0, np.int8(0)])
+def test_the_order_of_the_model_may_be_of_any_type(copy_of: Callable[[str], Path], order: Any) -> None:
+    path = copy_of("sim_deconvolved_p0")
+    with h5py.File(path, "r+") as file:
+        replace(file["params/preprocess"], "p", order)
+    assert omitted(path)["g"] == "is filled with zeros: there is no autoregressive model with p = 0"

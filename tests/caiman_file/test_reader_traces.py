@@ -251,7 +251,9 @@ def test_opening_reads_neither_traces_nor_weights(caiman_file: Path, reads: Read
             if isinstance(node, h5py.Dataset) and node.dtype.kind == "O" and node.ndim == 0
         }
     assert read_of_estimates <= {*shapes_and_lists, *parts, *metrics, *texts, *discarded}
-    assert reads.direct == []
+    # Only S of an online analysis that did not deconvolve is read, to see that it is filled with zeros.
+    placeholders = 4 * 100 * 4 if caiman_file.stem == "sim_onacid_fitnext" else 0
+    assert sum(reads.direct) == placeholders
 
 
 def test_a_slice_reads_its_own_bytes(caiman_file: Path, reads: Reads) -> None:

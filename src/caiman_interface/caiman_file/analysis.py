@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from .fields import Fields
 from .online import OnlineAnalysis
 from .parameters import CaimanParameters
@@ -27,7 +29,7 @@ class AnalysisContext:
         The same file, for reading traces in parallel.
     online : OnlineAnalysis or None
         The state of an online analysis.
-    order : int or None
+    order : number or None
         Order of the autoregressive model (``p``).
     uses_eccentricity : bool
         Whether the evaluation computes the eccentricity (``use_ecc``).
@@ -39,7 +41,7 @@ class AnalysisContext:
     num_frames: int | None
     file_bytes: FileBytes | None
     online: OnlineAnalysis | None
-    order: int | None
+    order: float | None
     uses_eccentricity: bool
     is_one_photon: bool
 
@@ -52,15 +54,17 @@ class AnalysisContext:
         frame_shape: tuple[int, ...],
         num_frames: int | None,
         file_bytes: FileBytes | None,
+        count: int,
     ) -> AnalysisContext:
-        """Read the rest of it from a file."""
-        init, order = parameters.init, parameters.stored.get("preprocess", {}).get("p")
+        """Read the rest of it from a file with `count` components."""
+        init, order = parameters.init, np.asarray(parameters.stored.get("preprocess", {}).get("p"))
+        is_number = order.size == 1 and order.dtype.kind in "biuf"
         return cls(
             frame_shape=frame_shape,
             num_frames=num_frames,
             file_bytes=file_bytes,
-            online=OnlineAnalysis.read(root, parameters),
-            order=order if isinstance(order, int) else None,
+            online=OnlineAnalysis.read(root, parameters, count),
+            order=order.item() if is_number else None,
             uses_eccentricity=bool(parameters.quality.use_ecc),
             is_one_photon=bool(init.center_psf) or init.method_init == "corr_pnr" or root.value("is1p") is True,
         )

@@ -23,7 +23,7 @@ from .groups import FileGroup
 from .matrices import StoredMatrix
 from .named import NamedItems
 from .omissions import UnusableFieldError
-from .rows import DatasetRows, Rows, SumRows, of_frames
+from .rows import DatasetRows, Rows, SumRows, has_values, of_frames
 from .traces import Trace
 
 __all__ = ["DFF_TRACES", "FITS", "HAND_PICKED", "METRICS", "STORED_TRACES", "Acceptance", "Components", "Verdict"]
@@ -241,13 +241,13 @@ class Components:
     def _rows(self, name: str) -> Rows | None:
         rows = self._fields.read(name, self._convert_rows, ndim=2)
         online = self._context.online
-        reason = (
-            online.reason_against_deconvolved() if rows is not None and online is not None and name == "S" else None
-        )
-        if reason is not None and not self._is_discarded:
-            self._fields.omit(name, reason)
-            return None
-        return rows
+        if rows is None or online is None or name != "S":
+            return rows
+        reason = online.reason_against_zeros()
+        if reason is None or has_values(rows):
+            return rows
+        self._fields.omit(name, reason)
+        return None
 
     def _convert_rows(self, node: Node) -> Rows:
         """Return the rows of a trace, unread."""

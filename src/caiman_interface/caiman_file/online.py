@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .encoding import Node
 from .fields import Fields
 from .parameters import CaimanParameters
 
@@ -16,6 +18,9 @@ _ONLINE_MEMBERS = ("ind_new_all", "time_neuron_added", "t_online")
 
 # Initialisation methods without a fit: OnACID fills S, c1 and lam with zeros.
 _INITIALISED_WITH_ZEROS = {"bare", "seeded"}
+
+# What OnACID has for the components of its first batch, and never for those that it adds.
+_OF_FIRST_BATCH = {"g", "c1", "lam", "neurons_sn"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class OnlineAnalysis:
         The shape of the frames that it worked on, where it shrank them (``ds_factor``).
     shrink_factor : float
         Factor by which it shrank them; 1 if it did not.
+    is_reduced : bool
+        Whether it added components to those of its first batch, and some were removed afterwards.
     """
 
     is_finished: bool
@@ -42,14 +49,15 @@ class OnlineAnalysis:
     starts_from_zeros: bool
     shrunk_shape: tuple[int, ...] | None
     shrink_factor: float
+    is_reduced: bool
 
     @classmethod
-    def read(cls, root: Fields, parameters: CaimanParameters) -> OnlineAnalysis | None:
-        """Read the state from the file; None where the analysis is not online."""
+    def read(cls, root: Fields, parameters: CaimanParameters, count: int) -> OnlineAnalysis | None:
+        """Read the state of an analysis with `count` components; None where it is not online."""
         if not any(root.is_present(name) for name in _ONLINE_MEMBERS):
             return None
         online, order = parameters.stored.get("online", {}), parameters.stored.get("preprocess", {}).get("p")
-        shape = root.shape("img_norm")
+        shape, lost = root.shape("img_norm"), partial(_has_lost_components, root, count=count)
         return cls(
             is_finished=root.is_present("t_online"),
             deconvolves=order is None or bool(np.any(np.asarray(order) != 0)),
@@ -57,14 +65,15 @@ class OnlineAnalysis:
             # Its `img_norm`, by which it divides the frames, has their shape.
             shrunk_shape=shape if shape is not None and len(shape) > 1 else None,
             shrink_factor=_shrink_factor(online.get("ds_factor")),
+            is_reduced=root.read("time_neuron_added", lost, ndim=2) is True,
         )
 
     def shrunk_pixel_size(self, size: tuple[float, ...]) -> tuple[float, ...]:
         """Return the size of a pixel (x, y[, z]) of the frames that it shrank, from that of the movie."""
         return (*(length * self.shrink_factor for length in size[:2]), *size[2:])
 
-    def reason_against_deconvolved(self) -> str | None:
-        """Return why ``S`` is not a deconvolved trace; None if it is."""
+    def reason_against_zeros(self) -> str | None:
+        """Return why ``S``, if it is filled with zeros, is not a deconvolved trace; None if it is one."""
         if not self.deconvolves:
             return "is filled with zeros: OnACID does not deconvolve with p = 0"
         if not self.is_finished and self.starts_from_zeros:
@@ -81,12 +90,22 @@ class OnlineAnalysis:
         values : array
             What the file contains, for all components.
         """
-        if name == "g":
-            return None if self.deconvolves else "is an initial value: OnACID does not use it with p = 0"
+        if name == "g" and not self.deconvolves:
+            return "is an initial value: OnACID does not use it with p = 0"
         is_used = name == "bl" and self.deconvolves and self.is_finished
         if name in {"c1", "lam", "bl"} and not is_used and values.size and not np.any(values):
             return "is filled with OnACID's initial zeros, not fitted"
+        if name in _OF_FIRST_BATCH and self.is_finished and self.is_reduced:
+            # `select_components` moves only arrays that cover all components.
+            return "covers the components of OnACID's first batch: it added others, and some were removed"
         return None
+
+
+def _has_lost_components(root: Fields, node: Node, *, count: int) -> bool:
+    """Return whether ``time_neuron_added``, which no edit updates, has more than `count`, some of them added later."""
+    added = root.values(node, ndim=2)
+    is_list = added.shape[1] == 2  # noqa: PLR2004 (component, frame)
+    return is_list and len(added) > count and len(np.unique(added[:, 1])) > 1
 
 
 def _shrink_factor(value: Any) -> float:

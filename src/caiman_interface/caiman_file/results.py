@@ -42,7 +42,7 @@ class CaimanResults(ResultFile):
 
     Each field of the file is read when it is first used, independently of the others. A field that cannot be used is
     left out and listed in `omissions`. Opening reads neither traces nor images, and only the pixel indices of
-    footprints, to check them.
+    footprints, to check them. Of OnACID without deconvolution, `S` is read to see whether it is filled with zeros.
 
     Parameters
     ----------
@@ -275,6 +275,7 @@ class CaimanResults(ResultFile):
             frame_shape=self.frame_shape,
             num_frames=self.num_frames,
             file_bytes=self._file_bytes,
+            count=stored.shape[1],
         )
         self.is_one_photon = self._context.is_one_photon
         self.components = Components(self._estimates, stored, self._context)

@@ -243,6 +243,11 @@ def of_frames(rows: Rows, num_frames: int | None, *, allow_passes: bool) -> Rows
     raise UnusableFieldError(message)
 
 
+def has_values(rows: Rows) -> bool:
+    """Return whether any value is not zero."""
+    return any(np.any(rows.read(np.array([row]), 0, rows.shape[1])) for row in range(rows.shape[0]))
+
+
 def _plain_rows(dataset: h5py.Dataset, file_bytes: FileBytes) -> _PlainRows | None:
     """Return the rows as they are stored; None if their layout differs from that of an array in memory."""
     stored_type = dataset.id.get_type()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Container, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
 _NONE = "NoneType"
-_SPARSE = {"data", "indices", "indptr", "shape"}
+_SPARSE = ("data", "indices", "indptr", "shape")
 # A dataset that declares more bytes than this, of which the file stores less than a thousandth, was never written.
-_CHECKED_BYTES = 2**24
-_GREATEST_COMPRESSION = 1100
+_CHECKED_BYTES = 2**26
+_GREATEST_COMPRESSION = 5000
 # More groups within groups, or more members, than this are not CaImAn's.
 DEEPEST = 16
 MOST_MEMBERS = 5_000
-UNREADABLE = (KeyError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+UNREADABLE = (AttributeError, KeyError, MemoryError, OSError, OverflowError, RuntimeError, TypeError, ValueError)
 
 
 def node_at(group: h5py.Group | None, path: str) -> Any | None:
@@ -36,15 +37,41 @@ def node_at(group: h5py.Group | None, path: str) -> Any | None:
         node = None if group is None else group.get(path)
         if node is None or isinstance(node, h5py.Datatype):
             return None
-        if isinstance(node, h5py.Group):
-            return node if len(node) or len(node.attrs) else None
-        _ = node.dtype
-        if _is_only_declared(node):
-            return None
-        is_none = node.shape is None or (node.shape == () and node.dtype.kind in "OS" and text(node[()]) == _NONE)
+        if isinstance(node, h5py.Dataset):
+            _ = node.dtype
+            if _is_only_declared(node):
+                return None
+        return None if _is_none(node) else node
     except UNREADABLE:
         return None
-    return None if is_none else node
+
+
+def is_given(group: h5py.Group | None, name: str, ndim: int) -> bool:
+    """Return whether a member has a value, usable or not.
+
+    Where CaImAn has no array of `ndim` dimensions, it stores None, or a zero or an empty list of fewer dimensions.
+    """
+    if group is None:
+        return False
+    try:
+        if name not in group:
+            return group.get(name, getlink=True) is not None
+        node = group[name]
+        if isinstance(node, h5py.Dataset) and node.shape is not None and node.ndim < ndim:
+            is_zero = node.size == 0 or (node.shape == () and node.dtype.kind in "biuf" and bool(node[()] == 0))
+            return not is_zero and node_at(group, name) is not None
+        return not isinstance(node, h5py.Dataset | h5py.Group) or not _is_none(node)
+    except KeyError:
+        return False
+    except UNREADABLE:
+        return True
+
+
+def _is_none(node: h5py.Dataset | h5py.Group) -> bool:
+    """Return whether CaImAn's None is stored: its name as a text, or nothing at all."""
+    if isinstance(node, h5py.Group):
+        return not len(node) and not len(node.attrs)
+    return node.shape is None or (node.shape == () and node.dtype.kind in "OS" and text(node[()]) == _NONE)
 
 
 def _is_only_declared(dataset: h5py.Dataset) -> bool:
@@ -70,12 +97,28 @@ def numbers_at(group: h5py.Group | None, path: str) -> NDArray[Any] | None:
     try:
         values = np.asarray(node[()])
         if values.dtype.kind in "biuf":
-            return values
+            return values if values.dtype.kind == "b" else values.astype(held_dtype(values.dtype), copy=False)
         texts = [text(value).strip().strip("[]").strip() for value in values.ravel()]
         found = [np.nan if item in {"None", _NONE} else float(item) for item in texts]
     except UNREADABLE:
         return None
     return np.asarray(found, dtype=np.float64).reshape(values.shape)
+
+
+def column_at(group: h5py.Group | None, field: str, count: int) -> tuple[NDArray[Any] | None, str]:
+    """Read a number per component, or for ``g`` a row of numbers; None, and why, where they are of other components."""
+    node = node_at(group, field)
+    if not isinstance(node, h5py.Dataset) or node.ndim == 0 or node.dtype.kind not in "biufOS":
+        return None, ""
+    if node.shape[0] != count:
+        return None, f"{field} covers {node.shape[0]} components, the file has {count}" if node.size else ""
+    width = math.prod(node.shape[1:])
+    if width != 1 and (field != "g" or node.ndim != 2):  # noqa: PLR2004 (components, values)
+        return None, f"{field} has shape {node.shape}, not one value per component"
+    values = numbers_at(group, field)
+    if values is None or (count and (not values.size or (node.dtype.kind in "OS" and np.all(np.isnan(values))))):
+        return None, ""
+    return values.reshape((count, width) if field == "g" else (count,)), ""
 
 
 def scalar_at(group: h5py.Group | None, path: str) -> float | None:
@@ -96,28 +139,61 @@ def _read_matrix(node: Any | None) -> csc_array[Any] | None:
     from scipy.sparse import csc_array
 
     if isinstance(node, h5py.Dataset):
-        values = node[()]
-        matrix = csc_array(values[:, np.newaxis] if values.ndim == 1 else values)
-    elif node is not None and set(node) >= _SPARSE:
-        parts = tuple(node[name][()] for name in ("data", "indices", "indptr"))
-        matrix = csc_array(parts, shape=tuple(int(length) for length in node["shape"][()]))
-        pattern = csc_array(
-            (np.ones(matrix.nnz, np.int8), matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape
-        )
-        pattern.sum_duplicates()
-        if pattern.nnz < matrix.nnz:
-            matrix.sum_duplicates()
+        values = _weights(node)
+        matrix = None if values is None else csc_array(values[:, np.newaxis] if values.ndim == 1 else values)
     else:
+        parts = _sparse_parts(node)
+        matrix = None if parts is None else csc_array(parts[:3], shape=parts[3])
+    if matrix is None:
         return None
+    matrix.check_format(full_check=True)
+    pattern = csc_array((np.ones(matrix.nnz, np.int8), matrix.indices.copy(), matrix.indptr.copy()), shape=matrix.shape)
+    pattern.sum_duplicates()
+    if pattern.nnz < matrix.nnz:
+        matrix.sum_duplicates()
     matrix.eliminate_zeros()
     return matrix
+
+
+def _weights(dataset: h5py.Dataset) -> NDArray[Any] | None:
+    """Read numbers in a type that sparse matrices have; None if they are not numbers in a vector or a matrix."""
+    if dataset.dtype.kind not in "biuf" or not 1 <= dataset.ndim <= 2:  # noqa: PLR2004 (pixels, components)
+        return None
+    dtype = np.dtype(np.float32) if dataset.dtype == np.float16 or dataset.dtype.kind == "b" else dataset.dtype
+    return np.asarray(dataset[()].astype(held_dtype(dtype), copy=False))
+
+
+def _sparse_parts(node: Any | None) -> tuple[Any, Any, Any, tuple[int, int]] | None:
+    """Read data, indices, indptr and shape of a sparse matrix; None if it is not one."""
+    members = {name: node_at(node, name) for name in _SPARSE} if isinstance(node, h5py.Group) else {}
+    if not members or not all(isinstance(one, h5py.Dataset) and one.ndim == 1 for one in members.values()):
+        return None
+    values = {name: _weights(one) for name, one in members.items()}
+    data, indices, indptr, shape = (values[name] for name in ("data", "indices", "indptr", "shape"))
+    if data is None or indices is None or indptr is None or shape is None or len(shape) != 2:  # noqa: PLR2004 (axes)
+        return None
+    if any(part.dtype.kind not in "iu" for part in (indices, indptr, shape)):
+        return None
+    return data, indices, indptr, (int(shape[0]), int(shape[1]))
+
+
+def matrix_shape_at(group: h5py.Group | None, path: str) -> tuple[int, int] | None:
+    """Return the shape of a matrix without reading its values; None where there is none."""
+    node = node_at(group, path)
+    if isinstance(node, h5py.Dataset):
+        is_matrix = node.dtype.kind in "biuf" and node.ndim in {1, 2}
+        return (int(node.shape[0]), int(node.shape[1]) if node.ndim > 1 else 1) if is_matrix else None
+    shape = numbers_at(node, "shape") if node is not None and set(node) >= set(_SPARSE) else None
+    return None if shape is None or shape.shape != (2,) else (int(shape[0]), int(shape[1]))
 
 
 def row_sums_at(group: h5py.Group, path: str) -> NDArray[Any] | None:
     """Return the sum over the columns of a matrix."""
     node = node_at(group, path)
     if isinstance(node, h5py.Dataset):
-        values = np.asarray(node[()])
+        if node.dtype.kind not in "biuf" or not 1 <= node.ndim <= 2:  # noqa: PLR2004 (pixels, components)
+            return None
+        values = node[()].astype(held_dtype(node.dtype), copy=False)
         return values if values.ndim == 1 else np.asarray(values.sum(axis=1))
     matrix = matrix_at(group, path)
     return None if matrix is None else np.asarray(matrix.sum(axis=1)).ravel()

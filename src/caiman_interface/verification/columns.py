@@ -8,14 +8,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from caiman_interface.metadata.vocabulary import BACKGROUND, COMPONENTS
 from caiman_interface.nwb.vocabulary import COLUMNS as NWB_COLUMNS
 
-from .caiman_values import is_readable, node_at, numbers_at
+from .caiman_values import column_at, node_at
 from .context import Context
-from .fields import COLUMNS, ESTIMATES, HAND_PICKED, LEFT_BEHIND, RoiSource
+from .fields import COLUMNS, HAND_PICKED, RoiSource
+from .history import Values
 
-Values = tuple[NDArray[Any] | None, str]
-"""Values, or None and why there are none that belong to the ROIs (nothing, where CaImAn has none)."""
+_FITS = {"bl", "c1", "neurons_sn", "g", "lam"}
+_OF_COMPONENTS = ("is_accepted", "frame_added", *HAND_PICKED)
 
 
 class ExpectedColumns:
@@ -37,6 +39,7 @@ class ExpectedColumns:
         self._group = context.file[source.group]
         self._matrix = matrix
         self._count = int(matrix.shape[1])
+        self._history = context.history
 
     def is_known(self, name: str) -> bool:
         """Return whether a column has the name of one of CaImAn's."""
@@ -50,98 +53,54 @@ class ExpectedColumns:
         fields = special.get(name) or [{**COLUMNS, **HAND_PICKED}[name]]
         return self._context.paths(self._source.group, fields)
 
+    @property
+    def names(self) -> set[str]:
+        """The columns that the NWB file must have: those of which the CaImAn file has values for these ROIs."""
+        if self._source.kind == BACKGROUND:
+            return set()
+        return {name for name in (*COLUMNS, *_OF_COMPONENTS, "ROICentroids") if self.values(name)[0] is not None}
+
     def values(self, name: str) -> Values:
         """Return the values of a column for all ROIs."""
         if name == "ROICentroids":
             return self._centroids(), ""
+        if name in COLUMNS:
+            return self._numbers(COLUMNS[name])
+        if self._source.kind != COMPONENTS:
+            return None, ""
         if name == "is_accepted":
-            return self._accepted()
-        if name == "frame_added":
-            return self._frames_added()
-        if name in HAND_PICKED:
-            return self._hand_picked(HAND_PICKED[name])
-        return self._numbers(COLUMNS[name])
-
-    def _stale(self, field: str) -> str:
-        """Return why a field belongs to other ROIs, or nothing."""
-        if field in LEFT_BEHIND and self._context.is_restored and self._source.group == ESTIMATES:
-            return f"{field} is in the order of before restore_discarded_components"
-        return ""
+            return self._history.accepted
+        return self._frames_added() if name == "frame_added" else self._hand_picked(HAND_PICKED[name])
 
     def _numbers(self, field: str) -> Values:
-        values = numbers_at(self._group, field)
-        if values is None or values.ndim == 0 or (self._count and not values.size):
-            return None, ""
-        if values.shape[0] != self._count:
-            return None, f"{field} covers {values.shape[0]} components, the file has {self._count}"
-        reason = self._stale(field)
-        if not reason and field in {"c1", "lam", "g"} and self._context.is_placeholder(values):
-            reason = f"{field} is an initial value: OnACID does not deconvolve with p = 0"
-        if reason:
+        values, reason = column_at(self._group, field, self._count)
+        if values is None:
             return None, reason
-        return (
-            values.reshape(self._count, int(np.prod(values.shape[1:]))) if field == "g" else values.reshape(self._count)
-        ), ""
-
-    def _indices(self, field: str) -> NDArray[np.int64] | None:
-        """Return a list of components, which may be truth values or whole numbers in another type; None if it is not.
-
-        A component that is not in the file is -1.
-        """
-        node = node_at(self._group, field)
-        if not isinstance(node, h5py.Dataset) or node.ndim != 1 or not is_readable(self._group, field):
-            return None
-        stored = np.asarray(node[()])
-        if stored.size == 0:
-            return np.empty(0, dtype=np.int64)
-        if stored.dtype.kind == "b":
-            return np.flatnonzero(stored) if len(stored) == self._count else np.array([-1])
-        if stored.dtype.kind not in "iuf" or not np.all(np.isfinite(stored) & (stored == np.trunc(stored))):
-            return None
-        return np.where((stored >= 0) & (stored < self._count), stored, -1).astype(np.int64)
-
-    def _fits(self, *lists: NDArray[np.int64] | None) -> bool:
-        numbers = np.concatenate([one for one in lists if one is not None])
-        return bool(np.all(numbers >= 0))
-
-    def _accepted(self) -> Values:
-        good, bad = self._indices("idx_components"), self._indices("idx_components_bad")
-        everything = np.arange(self._count)
-        if good is None and bad is None:
-            if self._was_selected():
-                return np.ones(self._count, dtype=bool), ""
-            return None, "" if self._source.group != ESTIMATES else "the components were not evaluated"
-        if not self._fits(good, bad):
-            return None, "the lists of accepted and rejected components number other components"
-        if good is not None and bad is not None and len(np.intersect1d(good, bad)):
-            return None, "a component is both accepted and rejected"
-        if good is not None:
-            return np.isin(everything, good), ""
-        assert bad is not None  # noqa: S101 (for the type checker: one of the two lists is there)
-        return ~np.isin(everything, bad), ""
-
-    def _was_selected(self) -> bool:
-        """Return whether ``select_components`` left only accepted components, and cleared the lists."""
-        aside = node_at(self._context.file, "estimates/discarded_components/A")
-        evaluated = any(self._numbers(field)[0] is not None for field in ("SNR_comp", "r_values", "cnn_preds"))
-        return aside is not None or (evaluated and not self._context.is_restored)
+        if field in _FITS:
+            reason = self._history.reason_against_fit(field, values)
+        elif self._source.kind == COMPONENTS:
+            reason = self._history.reason_against_column(field)
+        return (None, reason) if reason else (values, "")
 
     def _hand_picked(self, field: str) -> Values:
-        chosen = self._indices(field)
+        chosen = self._history.indices(field)
         if chosen is None or chosen.size == 0:
             return None, ""
-        reason = self._stale(field)
-        if not reason and not self._fits(chosen):
+        reason = self._history.reason_against_column(field)
+        if not reason and np.any(chosen < 0):
             reason = f"{field} numbers other components"
         return (None, reason) if reason else (np.isin(np.arange(self._count), chosen), "")
 
     def _frames_added(self) -> Values:
-        added = numbers_at(self._context.file, "time_neuron_added")
-        if added is None:
+        node = node_at(self._context.file, "time_neuron_added")
+        if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "biuf" or not node.size:
             return None, ""
-        if added.shape != (self._count, 2) or not np.array_equal(added[:, 0], np.arange(self._count)):
+        added = np.asarray(node[()])
+        is_whole = bool(np.all(np.isfinite(added) & (added == np.trunc(added))))
+        if added.shape != (self._count, 2) or not is_whole or not np.array_equal(added[:, 0], np.arange(self._count)):
             return None, "time_neuron_added is of other components"
-        return added[:, 1].astype(np.int64), ""
+        reason = self._history.reason_against_order
+        return (None, f"time_neuron_added {reason}") if reason else (added[:, 1].astype(np.int64), "")
 
     def _centroids(self) -> NDArray[np.float64]:
         """Return the weighted centre of each footprint: x, y[, z]."""

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from caiman_interface.metadata.vocabulary import TRACES
 from caiman_interface.nwb.analysis_objects import AnalysisObjects
 
-from .caiman_values import node_at, numbers_at, scalar_at
+from .caiman_values import matrix_shape_at, node_at, numbers_at, scalar_at
+from .fields import ESTIMATES
+from .frames import frame_shape_in, num_frames_in
+from .history import History
 from .inventory import Member
 from .report import ComparedItem, ComparisonResult
 
 NOT_IN_CAIMAN = "the CaImAn file has no such values"
-_ONLINE = ("ind_new_all", "time_neuron_added", "t_online")
 
 Result = tuple[ComparisonResult, ComparedItem]
 
@@ -51,6 +53,15 @@ class Context:
     num_frames: int | None
     omitted: frozenset[str] = frozenset()
 
+    @classmethod
+    def read(
+        cls, file: h5py.File, objects: AnalysisObjects, present: Mapping[str, Member], omitted: frozenset[str]
+    ) -> Context:
+        """Return what both files have in common, with the frames as this comparison reads them."""
+        shape = frame_shape_in(file)
+        assert shape is not None  # noqa: S101 (a file whose frame shape is not clear is refused when it is opened)
+        return cls(file, objects, present, shape, num_frames_in(file), omitted)
+
     def paths(self, group: str, names: Sequence[str]) -> tuple[str, ...]:
         """Return the paths of those fields that are in the CaImAn file."""
         paths = (f"{group}/{name}".strip("/") for name in names)
@@ -76,29 +87,15 @@ class Context:
         return scalar_at(self.file, "params/data/fr")
 
     @cached_property
-    def is_online(self) -> bool:
-        """Whether the analysis is OnACID's."""
-        return any(node_at(self.file, name) is not None for name in _ONLINE)
-
-    @cached_property
-    def is_restored(self) -> bool:
-        """Whether ``restore_discarded_components`` ran: it leaves ``discarded_components`` without A."""
-        aside = node_at(self.file, "estimates/discarded_components")
-        return isinstance(aside, h5py.Group) and "A" in aside and node_at(aside, "A") is None
-
-    @cached_property
-    def deconvolves(self) -> bool:
-        """Whether the order of the autoregressive model is not 0."""
-        return scalar_at(self.file, "params/preprocess/p") != 0
-
-    def is_placeholder(self, values: h5py.Dataset | NDArray[Any]) -> bool:
-        """Return whether values are the zeros with which OnACID initialises what it does not fit."""
-        return self.is_online and not self.deconvolves and not np.any(np.asarray(values[()]))
+    def history(self) -> History:
+        """What was done to the components in CaImAn."""
+        shape = matrix_shape_at(node_at(self.file, ESTIMATES), "A")
+        return History(self.file, 0 if shape is None else shape[1])
 
     @cached_property
     def shrink_of_movie(self) -> float:
         """The factor by which OnACID shrank the movie (``ds_factor``); 1 where it did not."""
-        factor = scalar_at(self.file, "params/online/ds_factor") if self.is_online else None
+        factor = scalar_at(self.file, "params/online/ds_factor") if self.history.is_online else None
         return factor if factor is not None and factor > 1 else 1.0
 
     @cached_property

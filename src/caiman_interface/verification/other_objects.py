@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,17 +21,21 @@ from caiman_interface.nwb.ring_model import ring_model_name
 from caiman_interface.nwb.shifts import shifts_name
 
 from .caiman_values import (
+    array_at,
     held_dtype,
     is_same_json,
     matrix_at,
     named,
+    node_at,
     numbers_at,
     parameters_in,
     row_sums_at,
+    scalar_at,
 )
 from .comparison import difference
 from .context import NOT_IN_CAIMAN, Context, Result, compared, different, missing, not_from_caiman, not_stored
-from .fields import ESTIMATES, IMAGES
+from .fields import ESTIMATES, IMAGES, ROI_SOURCES
+from .roi_tables import has_rois
 
 # Rows of the group `analysis` that describe the conversion, not the CaImAn file.
 _OF_THE_CONVERSION = {
@@ -45,13 +50,34 @@ _OF_THE_CONVERSION = {
 _GREATEST_CORRELATION = 1 + 1e-5
 
 
-def image_results(context: Context, expected: Collection[str], given: Collection[str]) -> Iterator[Result]:
-    """Compare the images.
+def expected_images(context: Context) -> set[str]:
+    """Return the keys of the images that the NWB file must have."""
+    ssub, norm = scalar_at(context.file, "params/init/ssub"), node_at(context.file, "img_norm")
+    shapes = [context.frame_shape]
+    if context.history.is_online and isinstance(norm, h5py.Dataset) and norm.ndim > 1 and norm.size:
+        shapes.append(norm.shape)
+    small = [tuple(math.ceil(length / ssub) for length in context.frame_shape)] if ssub and ssub >= 1 else []
+    found = {
+        key
+        for key, possible in {"correlation": shapes, "noise": shapes, "baseline": [*shapes, *small]}.items()
+        if _is_image(node_at(context.file[ESTIMATES], IMAGES[key]), possible)
+    }
+    if "correlation" in found and not _is_named_rightly("correlation", _image_values(context, "correlation")):
+        found = {*found, "peak_to_noise"} - {"correlation"}
+    return found | ({"mean"} if has_rois(context, ROI_SOURCES[1]) else set())
 
-    `expected` are the keys of the images that the conversion writes, `given` the names of images from other files.
-    """
+
+def _is_image(node: Any, shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Return whether a node has the pixels of a frame, in its shape or flattened."""
+    if not isinstance(node, h5py.Dataset) or node.dtype.kind not in "iuf" or not node.size:
+        return False
+    return any(node.shape in {shape, (math.prod(shape),), (math.prod(shape), 1)} for shape in shapes)
+
+
+def image_results(context: Context, given: Collection[str]) -> Iterator[Result]:
+    """Compare the images; `given` are the names of those from other files."""
     written = context.objects.images
-    for key in sorted(set(expected) - set(written)):
+    for key in sorted(expected_images(context) - set(written)):
         name = f"{IMAGE_TEXTS[key].name}{context.objects.ending}" if key in IMAGE_TEXTS else key
         yield missing(context.paths(ESTIMATES, [IMAGES[key]]), f"SegmentationImages/{name}")
     for key, planes in written.items():
@@ -92,7 +118,9 @@ def _image_difference(values: NDArray[Any], stored: Any, plane: int, planes: int
     return difference(expected.astype(held_dtype(expected.dtype), copy=False), stored, ("x", "y"))
 
 
-def _is_named_rightly(key: str, values: NDArray[Any]) -> bool:
+def _is_named_rightly(key: str, values: NDArray[Any] | None) -> bool:
+    if values is None:
+        return True
     finite = values[np.isfinite(values)]
     is_correlation = bool(np.all(np.abs(finite) <= _GREATEST_CORRELATION))
     return {"correlation": is_correlation, "peak_to_noise": not is_correlation}.get(key, True)
@@ -239,24 +267,31 @@ def _matrix_results(table: DynamicTable, matrix: Any, place: str, paths: tuple[s
         yield compared(paths, f"{place}/{name}", found[name])
 
 
-def shift_results(context: Context, *, is_expected: bool) -> Iterator[Result]:
+def shift_results(context: Context) -> Iterator[Result]:
     """Compare the shifts of motion correction."""
     place, series = shifts_name(context.objects.ending).name, context.objects.shifts
-    paths = context.paths(ESTIMATES, ["shifts"])
+    paths, last = context.paths(ESTIMATES, ["shifts"]), _last_shifts(context)
     if series is None:
-        if is_expected:
+        if last is not None:
             yield missing(paths, place)
         return
-    stored, total = numbers_at(context.file[ESTIMATES], "shifts"), context.num_frames
-    if stored is None or stored.ndim != 2 or total is None or len(stored) < total:  # noqa: PLR2004 (frames, axes)
+    if last is None:
         yield different((), place, NOT_IN_CAIMAN)
         return
-    last = stored[len(stored) - total :].astype(np.float64)  # of several passes over the movie, the last one
     frames = series.data.shape[0]
-    if frames < total:
-        yield missing(paths, place, f"frames {frames} to {total - 1}")
+    if frames < len(last):
+        yield missing(paths, place, f"frames {frames} to {len(last) - 1}")
     factor = scale_of_shifts(context)
     yield compared(paths, place, difference(last[:frames] * factor, series.data, ("frame", "axis")))
+
+
+def _last_shifts(context: Context) -> NDArray[np.float64] | None:
+    """Return one shift per frame: of several passes over the movie, those of the last one; None if there are none."""
+    node, total = array_at(context.file[ESTIMATES], "shifts", 2), context.num_frames
+    if node is None or not total or node.shape[1] not in {2, 3}:
+        return None
+    has_passes = context.history.is_online and len(node) > total and len(node) % total == 0
+    return np.asarray(node[len(node) - total :], dtype=np.float64) if len(node) == total or has_passes else None
 
 
 def scale_of_shifts(context: Context) -> float:

@@ -14,11 +14,12 @@ from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 from caiman_interface.nwb.vocabulary import COLUMNS as NWB_COLUMNS
 from caiman_interface.nwb.vocabulary import MASK_CORRECTION_ENDING, RESIDUAL_CORRECTION
 
-from .caiman_values import Sum, Transposed, array_at, matrix_at, node_at
+from .caiman_values import Sum, Transposed, matrix_at, node_at
 from .columns import ExpectedColumns
 from .comparison import difference, mask_difference, text_difference
 from .context import NOT_IN_CAIMAN, Context, Result, compared, different, listed, missing, not_from_caiman, not_stored
-from .fields import LEFT_BEHIND, TRACES, RoiSource
+from .fields import RoiSource
+from .traces import Correction, ExpectedTraces
 
 _MASKS = ("pixel_mask", "voxel_mask", "image_mask")
 
@@ -32,20 +33,15 @@ class TableComparison:
         Both files.
     source : RoiSource
         Where the ROIs are in the CaImAn file.
-    expected_traces, expected_columns : set of str
-        The names of those that the conversion writes.
     """
 
-    def __init__(
-        self, context: Context, source: RoiSource, expected_traces: set[str], expected_columns: set[str]
-    ) -> None:
+    def __init__(self, context: Context, source: RoiSource) -> None:
         self._context = context
         self._source = source
         self._group: h5py.Group = context.file[source.group]
-        self._expected_traces = expected_traces
-        self._expected_columns = expected_columns
         self._table: PlaneSegmentation | None = context.objects.table(source.kind)
         self._columns = ExpectedColumns(context, source, self._matrix)
+        self._traces = ExpectedTraces(context, source, int(self._matrix.shape[1]))
 
     @cached_property
     def _matrix(self) -> Any:
@@ -59,9 +55,9 @@ class TableComparison:
         if self._table is None:
             place = f"ImageSegmentation/{source.kind.name}{context.objects.ending}"
             yield missing(footprints, place, "the whole table")
-            for name in sorted(self._expected_columns):
+            for name in sorted(self._columns.names):
                 yield missing(self._columns.paths(name), f"{place}/{name}")
-            yield from self._missing_series(self._expected_traces)
+            yield from self._missing_series(self._traces.names)
             return
         place = f"ImageSegmentation/{self._table.name}"
         rows = np.asarray(self._table.id[:]).astype(np.intp)
@@ -132,7 +128,7 @@ class TableComparison:
                 yield compared(paths, f"{place}/{name}", difference(values[rows], stored, ("row", "value")))
             else:
                 yield compared(paths, f"{place}/{name}", None)
-        for name in sorted(self._expected_columns - set(table.colnames), key=list(NWB_COLUMNS).index):
+        for name in sorted(self._columns.names - set(table.colnames), key=list(NWB_COLUMNS).index):
             yield missing(self._columns.paths(name), f"{place}/{name}")
 
     # Traces
@@ -144,7 +140,7 @@ class TableComparison:
     def _series_results(self, rows: NDArray[np.intp]) -> Iterator[Result]:
         series = self._context.objects.series(self._source.kind)
         correction = series.pop(RESIDUAL_CORRECTION, None)
-        yield from self._missing_series(self._expected_traces - set(series))
+        yield from self._missing_series(self._traces.names - set(series))
         for name, one in series.items():
             yield from self._one_series(name, one, rows)
             yield from self._timing_results(one)
@@ -158,31 +154,8 @@ class TableComparison:
             if all(other is not one for one in known):
                 yield not_from_caiman(f"Fluorescence/{other.name}", claimed=False)
 
-    def _residual_name(self) -> str:
-        return "R" if array_at(self._group, "YrA", 2) is None else "YrA"
-
     def _trace_paths(self, name: str) -> tuple[str, ...]:
-        fields = ["C", self._residual_name()] if name == "raw" else [TRACES[name]]
-        return self._context.paths(self._source.group, fields)
-
-    def _expected(self, field: str, rows: NDArray[np.intp], frames: int) -> Transposed | str:
-        """Return the values of a trace, or why there are none that belong to the ROIs."""
-        dataset = array_at(self._group, field, 2)
-        if dataset is None and field == "f" and (one := array_at(self._group, field, 1)) is not None:
-            dataset = _OneRow(one)
-        count, total = self._matrix.shape[1], self._context.num_frames
-        if dataset is None:
-            return ""
-        if dataset.shape[0] != count:
-            return f"{field} covers {dataset.shape[0]} components, the file has {count}"
-        if field in LEFT_BEHIND and self._context.is_restored and self._source.group == "estimates":
-            return f"{field} is in the order of before restore_discarded_components"
-        if field == "S" and self._context.is_placeholder(dataset):
-            return "S is filled with zeros: OnACID does not deconvolve with p = 0"
-        if total is None or dataset.shape[1] < total:
-            return f"{field} covers {dataset.shape[1]} frames, the file has {total}"
-        first = dataset.shape[1] - total  # of several passes over the movie, the last one
-        return Transposed(dataset, rows, slice(first, first + frames))
+        return self._context.paths(self._source.group, self._traces.fields(name))
 
     def _one_series(self, name: str, series: RoiResponseSeries, rows: NDArray[np.intp]) -> Iterator[Result]:
         place, paths = f"Fluorescence/{series.name}", self._trace_paths(name)
@@ -193,8 +166,7 @@ class TableComparison:
         frames, total = int(series.data.shape[0]), self._context.num_frames or 0
         if frames < total:
             yield missing(paths, place, f"frames {frames} to {total - 1}")
-        fields = ["C", self._residual_name()] if name == "raw" else [TRACES[name]]
-        parts = [self._expected(field, shown, min(frames, total)) for field in fields]
+        parts = [self._traces.values(field, shown, min(frames, total)) for field in self._traces.fields(name)]
         reasons = [part for part in parts if isinstance(part, str)]
         if reasons:
             detail = f"{NOT_IN_CAIMAN}: {reasons[0]}" if reasons[0] else NOT_IN_CAIMAN
@@ -206,14 +178,14 @@ class TableComparison:
 
     def _residual_results(self, correction: RoiResponseSeries, rows: NDArray[np.intp]) -> Iterator[Result]:
         """Compare the residual that the raw trace, the denoised one and the correction give."""
-        place, name = f"Fluorescence/{correction.name}", self._residual_name()
+        place, name = f"Fluorescence/{correction.name}", self._traces.residual
         paths = self._context.paths(self._source.group, [name])
         frames = min(int(correction.data.shape[0]), self._context.num_frames or 0)
-        one, other = (self._expected(field, rows, frames) for field in ("C", name))
+        one, other = (self._traces.values(field, rows, frames) for field in ("C", name))
         if isinstance(one, str) or isinstance(other, str):
             yield different((), place, NOT_IN_CAIMAN)
             return
-        exact = _Correction(one, other)
+        exact = Correction(one, other)
         yield compared(paths, place, difference(exact, correction.data, ("frame", "ROI")))
 
     def _timing_results(self, series: RoiResponseSeries) -> Iterator[Result]:
@@ -246,37 +218,6 @@ class _Images:
         images = np.moveaxis(dense.reshape((*self._frame_shape, dense.shape[1]), order="F"), -1, 0)
         with np.errstate(over="ignore"):
             return np.asarray(np.swapaxes(images, 1, 2)[:, within[0], within[1]].astype(self.dtype))
-
-
-class _Correction:
-    """What a correction of rounding must be, block by block."""
-
-    def __init__(self, denoised: Transposed, residual: Transposed) -> None:
-        self._parts = denoised, residual
-        self.shape = denoised.shape
-        self.dtype = np.result_type(denoised.dtype, residual.dtype)
-
-    def __getitem__(self, block: tuple[slice, slice]) -> NDArray[Any]:
-        denoised, residual = (part[block].astype(self.dtype) for part in self._parts)
-        with np.errstate(invalid="ignore", over="ignore"):
-            rounded = (denoised + residual) - denoised
-            correction = np.where(np.isfinite(rounded), residual - rounded, residual)
-            restored = np.where(np.isfinite(rounded), rounded + correction, correction)
-        # A correction that does not restore the residual is not equal to anything.
-        return np.where((restored == residual) | np.isnan(residual), correction, np.nan).astype(self.dtype)
-
-
-class _OneRow:
-    """A dataset of one dimension as one row."""
-
-    def __init__(self, dataset: h5py.Dataset) -> None:
-        self._dataset = dataset
-        self.shape = (1, dataset.shape[0])
-        self.dtype = dataset.dtype
-
-    def __getitem__(self, key: tuple[slice, slice]) -> NDArray[Any]:
-        rows, frames = key
-        return np.asarray(self._dataset[frames])[np.newaxis][rows]
 
 
 def _rounding(weights: NDArray[Any]) -> NDArray[Any]:

@@ -9,16 +9,23 @@ from typing import Any
 import h5py
 
 from caiman_interface.caiman_file import CaimanResults
-from caiman_interface.metadata.vocabulary import BACKGROUND, COMPONENTS, DISCARDED, RoiTable
+from caiman_interface.metadata.vocabulary import COMPONENTS
 from caiman_interface.nwb.nwb_results import NwbResults
 
 from .context import Context, Result, not_from_caiman, not_stored
 from .fields import ROI_SOURCES
 from .given_images import GivenImages
 from .inventory import members, reason_not_stored
-from .other_objects import image_results, parameter_results, plane_results, ring_model_results, shift_results
+from .other_objects import (
+    expected_images,
+    image_results,
+    parameter_results,
+    plane_results,
+    ring_model_results,
+    shift_results,
+)
 from .report import ComparedItem, VerificationReport
-from .roi_tables import TableComparison
+from .roi_tables import TableComparison, has_rois
 
 __all__ = ["ComparedItem", "VerificationReport", "verify"]
 
@@ -62,9 +69,9 @@ def verify(
 
     Notes
     -----
-    The CaImAn file is read twice: once by the code that converts it, which says what belongs in the NWB file, and once
-    by code that only this comparison uses, which says what the values are and whether they belong to the ROIs. An error
-    of the conversion is therefore found.
+    What belongs in the NWB file, and with which values, is determined by code that only this comparison uses. It finds
+    errors of the conversion: stale fields that it wrote, and fields that it left out although they belong to the ROIs.
+    The code that converts CaImAn files only says why a field is left out, and gives single settings.
 
     The times of the frames are the experimenter's: CaImAn only knows a rate. A series with a rate is compared with it;
     timestamps are listed as extra.
@@ -82,15 +89,8 @@ def verify(
         h5py.File(caiman_file, "r") as file,
     ):
         omitted = frozenset(omission.field for omission in results.omissions)
-        context = Context(
-            file,
-            written.objects,
-            members(file, omitted),
-            frame_shape=tuple(results.frame_shape),
-            num_frames=results.num_frames,
-            omitted=omitted,
-        )
-        given = GivenImages(context, summary_images or {}, in_caiman=set(results.images))
+        context = Context.read(file, written.objects, members(file, omitted), omitted)
+        given = GivenImages(context, summary_images or {}, in_caiman=expected_images(context))
         found = [*_results(context, results, given)]
         found += _not_stored(context, results, found)
     by_result: dict[str, list[ComparedItem]] = {}
@@ -102,47 +102,24 @@ def verify(
 def _results(context: Context, results: CaimanResults, given: GivenImages) -> Iterator[Result]:
     """Yield what is found of everything that an NWB file can hold."""
     for source in ROI_SOURCES:
-        traces, columns = _expected_rois(results, source.kind)
-        if traces is not None:
-            yield from TableComparison(context, source, traces, columns).results()
+        if source.kind == COMPONENTS or has_rois(context, source):
+            yield from TableComparison(context, source).results()
         elif (table := context.objects.table(source.kind)) is not None:
             yield not_from_caiman(f"ImageSegmentation/{table.name}", claimed=True)
     yield from plane_results(context)
-    yield from image_results(context, set(results.images), given.names)
+    yield from image_results(context, given.names)
     yield from given.results()
-    yield from parameter_results(context, _analysis(results))
+    yield from parameter_results(context, _analysis(context, results))
     yield from ring_model_results(context)
-    shifts = results.shifts
-    yield from shift_results(context, is_expected=shifts is not None and len(shifts) == results.num_frames)
+    yield from shift_results(context)
 
 
-def _expected_rois(results: CaimanResults, kind: RoiTable) -> tuple[set[str] | None, set[str]]:
-    """Return the names of the traces and columns that the conversion writes; None if there are no such ROIs."""
-    if kind == BACKGROUND:
-        trace = results.background_trace
-        if results.background_footprints is None:
-            return None, set()
-        return ({"background"} if trace is not None and trace.size else set()), set()
-    components = results.components if kind == COMPONENTS else results.discarded
-    if components is None:
-        return None, set()
-    traces = {name for name, trace in components.traces.items() if trace.size}
-    columns = {*components.metrics, *components.fits, "ROICentroids"}
-    if kind == DISCARDED:
-        return traces, columns
-    traces |= {name for name, trace in components.dff_deconvolution.items() if trace.size}
-    columns |= set(components.hand_picked)
-    columns |= {"is_accepted"} if components.acceptance.is_evaluated else set()
-    columns |= {"frame_added"} if results.frame_added is not None else set()
-    return traces, columns
-
-
-def _analysis(results: CaimanResults) -> dict[str, Any]:
+def _analysis(context: Context, results: CaimanResults) -> dict[str, Any]:
     return {
         "method": results.method,
         "one_photon": results.is_one_photon,
-        "evaluation": results.components.acceptance.verdict,
-        "frame_shape": list(results.frame_shape),
+        "evaluation": context.history.verdict,
+        "frame_shape": list(context.frame_shape),
         **results.settings,
     }
 
