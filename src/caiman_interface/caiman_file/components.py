@@ -95,7 +95,8 @@ class Components:
         """The traces of the components in the file: ``raw``, ``dff``, ``denoised``, ``deconvolved``.
 
         Each is lazy, of shape (frames, components). ``raw`` is the fluorescence ``C + YrA``; where YrA is absent and R
-        is not, R is used. A trace that covers other components or frames is left out.
+        is not, R is used. A trace that covers other components or frames is left out, and ``S`` of OnACID without
+        deconvolution if it is filled with zeros, for which it is read.
         """
         rows = {name: self._rows(stored) for name, stored in STORED_TRACES.items()}
         denoised, residual = rows["denoised"], self._rows(self._residual_name)

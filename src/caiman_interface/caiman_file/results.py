@@ -42,7 +42,7 @@ class CaimanResults(ResultFile):
 
     Each field of the file is read when it is first used, independently of the others. A field that cannot be used is
     left out and listed in `omissions`. Opening reads neither traces nor images, and only the pixel indices of
-    footprints, to check them. Of OnACID without deconvolution, `S` is read to see whether it is filled with zeros.
+    footprints, to check them.
 
     Parameters
     ----------
@@ -242,8 +242,7 @@ class CaimanResults(ResultFile):
     @cached_property
     def memory_map(self) -> str | None:
         """The memory-mapped movie that CaImAn worked on, as stored; None where absent."""
-        value = self._root.value("mmap_file")
-        return None if value is None else str(value)
+        return None if (value := self._root.value("mmap_file")) is None else str(value)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
