@@ -8,7 +8,7 @@ from typing import Any
 
 
 def is_dandi_installed() -> bool:
-    """Return whether NWB files can be named."""
+    """Return whether the package ``dandi`` can be imported."""
     return find_spec("dandi") is not None
 
 

@@ -66,10 +66,10 @@ class Edits:
         An array from before a selection that removed components is recognized by its length.
         """
         if self.are_restored:
-            return "is in the order of before restore_discarded_components"
+            return "is in the order from before restore_discarded_components"
         kept_all = self.removed == 0 and not is_online
         if kept_all or (is_selected and not self.removed):
-            return "may be in the order of before select_components"
+            return "may be in the order from before select_components"
         return None
 
 

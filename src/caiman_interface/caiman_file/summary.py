@@ -53,6 +53,11 @@ class ComponentFacts(_Facts):
     manually_accepted: int | None = Field(description="Components accepted by hand in CaImAn's viewer; null: no list.")
     manually_rejected: int | None = Field(description="Components rejected by hand in CaImAn's viewer; null: no list.")
 
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether CaImAn evaluated the components or the user selected them."""
+        return self.verdict != "not evaluated"
+
 
 class BackgroundFacts(_Facts):
     """How CaImAn modelled the background."""
@@ -251,7 +256,7 @@ def _component_notes(facts: ComponentFacts) -> dict[str, str | None]:
         "no-components": "There are no components." if facts.count == 0 else None,
         "not-evaluated": (
             "CaImAn did not evaluate the components: none is accepted or rejected."
-            if facts.count and facts.verdict == "not evaluated"
+            if facts.count and not facts.is_evaluated
             else None
         ),
         "partly-evaluated": (

@@ -122,14 +122,13 @@ def _times(numbers: tuple[float, ...]) -> str:
 def overview_of(summary: FileSummary) -> list[str]:
     """Return the cells of a file in the overview of several."""
     facts = summary.components
-    is_evaluated = facts.verdict != "not evaluated"
     return [
         summary.method,
         _times(summary.frame_shape),
         "?" if summary.num_frames is None else str(summary.num_frames),
         "?" if summary.sampling_frequency is None else f"{summary.sampling_frequency:g}",
         str(facts.count),
-        str(facts.accepted) if is_evaluated else "-",
-        str(facts.rejected) if is_evaluated else "-",
+        str(facts.accepted) if facts.is_evaluated else "-",
+        str(facts.rejected) if facts.is_evaluated else "-",
         str(facts.discarded),
     ]

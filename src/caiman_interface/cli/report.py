@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .shared_options import metadata_key_named_as_option, metadata_key_option
+
 
 @click.command(name="report", short_help="Show results as an interactive page or a picture.")
 @click.argument("source", metavar="FILE_OR_NWB", type=click.Path(path_type=Path))
@@ -24,11 +26,7 @@ import click
     type=click.Path(path_type=Path),
     help="CaImAn file from which the NWB file was made: the page says whether both agree.",
 )
-@click.option(
-    "--metadata-key",
-    metavar="KEY",
-    help="The metadata_key of the results; required if an NWB file contains several CaImAn analyses.",
-)
+@metadata_key_option
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 def command(
     source: Path, output: Path, title: str | None, caiman_file: Path | None, metadata_key: str | None, overwrite: bool
@@ -49,7 +47,8 @@ def command(
 
     from .output import echo
 
-    written = write_report(
-        source, output, title=title, caiman_file=caiman_file, metadata_key=metadata_key, overwrite=overwrite
-    )
+    with metadata_key_named_as_option():
+        written = write_report(
+            source, output, title=title, caiman_file=caiman_file, metadata_key=metadata_key, overwrite=overwrite
+        )
     echo(f"Wrote {written}", err=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from .shared_options import metadata_key_named_as_option, metadata_key_option
+
 
 @click.command(name="restore")
 @click.argument("nwb_file", metavar="NWB", type=click.Path(path_type=Path))
@@ -17,11 +19,7 @@ import click
     type=click.Path(path_type=Path),
     help="The CaImAn file to write; its name ends in .hdf5 or .h5.",
 )
-@click.option(
-    "--metadata-key",
-    metavar="KEY",
-    help="The metadata_key of the analysis; required if NWB contains several.",
-)
+@metadata_key_option
 @click.option(
     "--movie",
     metavar="PATH",
@@ -46,13 +44,12 @@ def command(
 
     from .output import echo, print_json
 
-    try:
-        report = restore(nwb_file, output, metadata_key=metadata_key, movie=movie, overwrite=overwrite)
-    except FileExistsError as error:
-        message = f"'{output}' exists already; choose another name or use --overwrite."
-        raise FileExistsError(message) from error
-    except ValueError as error:
-        raise ValueError(str(error).replace("with metadata_key", "with --metadata-key")) from error
+    with metadata_key_named_as_option():
+        try:
+            report = restore(nwb_file, output, metadata_key=metadata_key, movie=movie, overwrite=overwrite)
+        except FileExistsError as error:
+            message = f"'{output}' exists already; choose another name or use --overwrite."
+            raise FileExistsError(message) from error
     if as_json:
         print_json(report.as_dict())
     else:

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 _READ_CAIMAN_FILES = ("inspect", "init", "validate", "convert", "verify", "report")
 _DEBUG = f"{__name__}.debug"
+
+
+metadata_key_option = click.option(
+    "--metadata-key",
+    metavar="KEY",
+    help="The metadata_key of the analysis; required if an NWB file contains several CaImAn analyses.",
+)
+
+
+@contextmanager
+def metadata_key_named_as_option() -> Iterator[None]:
+    """Replace the argument `metadata_key` by the option in the error that asks for one of several analyses."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        if "with metadata_key" not in text:
+            raise
+        raise ValueError(text.replace("with metadata_key", "with --metadata-key")) from error
 
 
 def options_of(command: str) -> list[click.Option]:

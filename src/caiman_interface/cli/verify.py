@@ -6,15 +6,13 @@ from pathlib import Path
 
 import click
 
+from .shared_options import metadata_key_named_as_option, metadata_key_option
+
 
 @click.command(name="verify")
 @click.argument("caiman_file", metavar="FILE", type=click.Path(path_type=Path))
 @click.argument("nwb_file", metavar="NWB", type=click.Path(path_type=Path))
-@click.option(
-    "--metadata-key",
-    metavar="KEY",
-    help="The metadata_key with which FILE was converted; required if NWB contains several CaImAn analyses.",
-)
+@metadata_key_option
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON object, for programs.")
 def command(caiman_file: Path, nwb_file: Path, metadata_key: str | None, as_json: bool) -> None:
     """Compare an NWB file with its CaImAn file.
@@ -31,21 +29,11 @@ def command(caiman_file: Path, nwb_file: Path, metadata_key: str | None, as_json
 
     from .output import echo, print_json
 
-    try:
+    with metadata_key_named_as_option():
         report = verify(caiman_file, nwb_file, metadata_key=metadata_key)
-    except ValueError as error:
-        raise _in_terms_of_the_command(error) from error
     if as_json:
         print_json(report.model_dump(mode="json"))
     else:
         echo(str(report))
     if not report.ok:
         raise click.exceptions.Exit(1)
-
-
-def _in_terms_of_the_command(error: ValueError) -> ValueError:
-    """Return an error that names the option instead of the argument of the function."""
-    text = str(error)
-    return (
-        ValueError(text.replace("with metadata_key", "with --metadata-key")) if "with metadata_key" in text else error
-    )

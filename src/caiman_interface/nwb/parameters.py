@@ -157,14 +157,15 @@ def parameter_rows(results: CaimanResults) -> Iterator[ParameterRow]:
     }
     groups = {ANALYSIS_GROUP: analysis, **results.parameters.stored}
     for group, parameters in groups.items():
-        for name, value in _flat(parameters):
+        for name, value in flat_items(parameters):
             stored, published = (json.dumps(form) for form in (json_value(value), published_value(value)))
             yield ParameterRow(group, name, published, shortened=published != stored)
 
 
-def _flat(parameters: dict[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+def flat_items(parameters: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of every parameter, with nested ones in place of the mapping that contains them."""
     for name, value in parameters.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{start}{name}/")
+            yield from flat_items(value, f"{start}{name}/")
         else:
             yield start + name, value

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from caiman_interface._compat.dandi import is_dandi_installed
 from caiman_interface.nwb.opening import is_nwb_file
 
 from .remedies import remedy_for
@@ -113,13 +114,6 @@ def _not_nwb(file: Path) -> PublicationFinding:
         message="This is not an NWB file that can be read.",
         remedy=remedy_for(_NOT_NWB),
     )
-
-
-def is_dandi_installed() -> bool:
-    """Return whether the package ``dandi`` can be imported."""
-    from importlib.util import find_spec
-
-    return find_spec("dandi") is not None
 
 
 def _inspected(files: Iterable[Path]) -> Iterator[PublicationFinding]:

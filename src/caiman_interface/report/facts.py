@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import Any
+
+import caiman_interface
 
 from .data import ReportData
 
@@ -112,17 +113,12 @@ def value_text(value: Any) -> str:
     return text.replace("-", "\N{MINUS SIGN}") if isinstance(value, int | float) else text
 
 
-def package_version() -> str:
-    """Return the version of this package."""
-    return importlib.metadata.version("caiman-interface")
-
-
 def _versions_text(data: ReportData) -> str:
     written_by = data.parameter("analysis", "package_version")
     parts = {
         "CaImAn": data.caiman_version,
         "written by caiman-interface": written_by,
-        "report by caiman-interface": package_version(),
+        "report by caiman-interface": getattr(caiman_interface, "__version__", None),
     }
     return ", ".join(f"{name} {version}" for name, version in parts.items() if version)
 

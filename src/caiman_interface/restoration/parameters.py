@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from caiman_interface.caiman_file.storage import is_texts, text_array, usual_storage
+from caiman_interface.nwb.parameters import flat_items
 
 from .dialect import DialectWriter
 from .reasons import reason_for
@@ -52,7 +53,7 @@ class ParameterWriter:
 
     def write(self, writer: DialectWriter) -> None:
         """Write every parameter."""
-        for path, value in _flat(self._parameters, "params/"):
+        for path, value in flat_items(self._parameters, "params/"):
             if path == "params/data/fnames" and self._movie is not None:
                 writer.array(path, text_array([self._movie]), f"S{len(self._movie.encode())}")
                 self.differences.append(Difference(path, "the given movie", is_written=True))
@@ -77,14 +78,6 @@ class ParameterWriter:
             writer.array(path, texts, entry[0] if entry[0] == "str" else f"S{max(given, texts.dtype.itemsize)}")
         else:
             writer.array(path, np.array(value).reshape(entry[1]), entry[0])
-
-
-def _flat(parameters: Mapping[str, Any], start: str) -> Iterator[tuple[str, Any]]:
-    for name, value in parameters.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{start}{name}/")
-        else:
-            yield start + name, value
 
 
 def _may_be_shortened(path: str, value: Any) -> bool:

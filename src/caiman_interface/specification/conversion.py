@@ -272,7 +272,7 @@ def _notes(converter: Any, options: Mapping[str, Mapping[str, Any]]) -> Iterator
     for name, interface in converter.data_interface_objects.items():
         if isinstance(interface, CaimanSegmentationInterface) and options[name].get("accepted_only"):
             results = interface.segmentation_extractor.results
-            if results.components.acceptance.verdict == "not evaluated":
+            if not results.components.acceptance.is_evaluated:
                 count = results.components.count
                 yield f"CaImAn did not evaluate {results.file_path.name}: all {count} components count as accepted."
 

@@ -20,13 +20,13 @@ _MOST_SHOWN = 4
 
 
 class ComparedItem(BaseModel):
-    """One thing that was compared."""
+    """The result for one object or field."""
 
     model_config = ConfigDict(frozen=True)
 
-    caiman: tuple[str, ...] = Field(description="Paths in the CaImAn file; none for what only the NWB file holds.")
-    nwb: str | None = Field(description="Path in the NWB file; none for what has no place there.")
-    detail: str = Field(default="", description="What was found, or why something is not stored.")
+    caiman: tuple[str, ...] = Field(description="Paths in the CaImAn file; empty for objects of the NWB file only.")
+    nwb: str | None = Field(description="Path in the NWB file; null for fields that are not stored.")
+    detail: str = Field(default="", description="The difference, or the reason why a field is not stored.")
 
     def __str__(self) -> str:
         shown = ", ".join(self.caiman[:_MOST_SHOWN])
@@ -37,22 +37,22 @@ class ComparedItem(BaseModel):
 
 
 class VerificationReport(BaseModel):
-    """What of a CaImAn file is in an NWB file, value by value, and what is not.
+    """Result of the comparison of an NWB file with a CaImAn file.
 
     Attributes
     ----------
     caiman_file, nwb_file : str
         The files.
     equal : list of ComparedItem
-        What is the same in both.
+        Objects with equal values.
     different : list of ComparedItem
-        Where the values differ, or the NWB file gives a value as CaImAn's that CaImAn does not have.
+        Objects whose values differ, or that are not in the CaImAn file although they are described as CaImAn's.
     missing : list of ComparedItem
-        What an NWB file can hold and this one does not.
+        Fields that NWB supports and that are not in the NWB file.
     extra : list of ComparedItem
-        What the NWB file has beside the analysis, such as a user's column.
+        Additional objects in the NWB file, such as a user's column.
     not_stored : list of ComparedItem
-        What of the CaImAn file is deliberately not stored, and why.
+        Fields of the CaImAn file that are intentionally not stored, with the reasons.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -76,7 +76,11 @@ class VerificationReport(BaseModel):
 
     def _lines(self) -> Iterator[str]:
         counts = f"{len(self.equal)} equal, {len(self.different)} different, {len(self.missing)} missing"
-        verdict = "All that CaImAn saved and NWB can hold is there" if self.ok else "The NWB file does not hold it all"
+        verdict = (
+            "The NWB file contains everything that CaImAn saved and NWB supports"
+            if self.ok
+            else "The NWB file does not equal the CaImAn file"
+        )
         yield f"{self.caiman_file} in {self.nwb_file}"
         yield f"{verdict}: {counts}."
         for result, heading in _HEADINGS.items():
