@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def candidates(frames: int, rois: int) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Give shapes to compare, each with a name."""
+    """Yield shapes to compare, each with a name."""
     dtype = np.dtype("f8")
     yield "**ours**", trace_chunk_shape(frames, rois, dtype)
     yield "NeuroConv's", SliceableDataChunkIterator.estimate_default_chunk_shape(10.0, (frames, rois), dtype)

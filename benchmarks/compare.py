@@ -1,7 +1,7 @@
 """Compare the time, memory and file size of NeuroConv's own CaImAn conversion and of caiman-interface's.
 
-Makes the input files, converts each with both side by side in alternation, every conversion in a process of its own,
-and prints a table. Run from anywhere::
+Creates the input files, converts each in alternation with both, every conversion in a separate process, and prints a
+table::
 
     python benchmarks/compare.py                      # all cases, three times each
     python benchmarks/compare.py 1000x10000 movie -n 5
@@ -87,7 +87,7 @@ def parse_arguments() -> argparse.Namespace:
 
 @contextmanager
 def data_folder(given: Path | None) -> Iterator[Path]:
-    """Give the folder of the input files."""
+    """Return the folder of the input files."""
     if given is not None:
         yield given
         return
@@ -150,12 +150,12 @@ HEADER = """\
 
 
 def why_not(case: Case, timeout: float) -> str:
-    """Say why there is no result."""
+    """Return the reason why there is no result."""
     return f"stopped after {timeout:.0f} s" if case.read_by_neuroconv else "cannot read such a file"
 
 
 def report(name: str, folder: Path, results: dict[str, list[Result]], *, why_not: str) -> Iterator[str]:
-    """Give the lines of the table for one case: the best of the repetitions, and the ratios of the best."""
+    """Yield the lines of the table for one case: the best of the repetitions, and the ratios of the best."""
     best: dict[str, Result] = {}
     source = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     for converter, measured in results.items():

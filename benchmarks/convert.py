@@ -1,4 +1,4 @@
-"""Convert one case once, in a process of its own, and print what it took, as JSON.
+"""Convert one case once, in this process, and print time and memory as JSON.
 
 Called by ``compare.py``: ``python convert.py CONVERTER FOLDER OUTPUT``, with the environment variable
 ``CAIMAN_INTERFACE_NO_AUTOLOAD`` set, so that NeuroConv's own classes are NeuroConv's own.

@@ -1,4 +1,4 @@
-"""Restore files of growing length, each in a process of its own, and print the peak memory.
+"""Restore files of growing length, each in a separate process, and print the peak memory.
 
     python benchmarks/restoring.py
     python benchmarks/restoring.py --rois 100 --frames 20000 80000

@@ -1,6 +1,6 @@
 """Measure what the interface costs where NeuroConv itself writes the file, as the `neuroconv` command does.
 
-Two conversions take turns, each in a process of its own: the interface's, from the CaImAn file to the NWB file; and
+Two conversions take turns, each in a separate process: the interface's, from the CaImAn file to the NWB file; and
 NeuroConv's write alone of the same objects, whose traces are arrays that are in memory already. ::
 
     python benchmarks/stock_write.py                  # 1000x10000 and 10000x1000, five times each

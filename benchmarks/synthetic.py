@@ -103,7 +103,7 @@ def _add_footprints(group: h5py.Group, size: Size, rng: np.random.Generator) -> 
 
 
 def _disc(radius: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Give the offsets of the pixels of a footprint from its centre, (axes, pixels), and their weights."""
+    """Return the offsets of the pixels of a footprint from its centre, (axes, pixels), and their weights."""
     grid = np.stack(np.meshgrid(*(np.arange(-length, length + 1) for length in radius), indexing="ij"))
     offsets = grid.reshape(len(radius), -1)
     distance = np.sum((offsets / np.array(radius)[:, np.newaxis]) ** 2, axis=0)
@@ -136,7 +136,7 @@ def _add_background(estimates: h5py.Group, size: Size, rng: np.random.Generator)
 
 
 def _add_metrics(estimates: h5py.Group, size: Size, rng: np.random.Generator) -> None:
-    """Add what CaImAn states of each component, numbers as text where it writes them so."""
+    """Add what CaImAn stores for each component, numbers as text where CaImAn does so."""
     accepted = rng.random(size.rois) < _ACCEPTED
     estimates["idx_components"] = np.flatnonzero(accepted)
     estimates["idx_components_bad"] = np.flatnonzero(~accepted)

@@ -54,7 +54,7 @@ def copy_of(tmp_path: Path) -> Callable[[str], Path]:
 def shrunk_online_file(copy_of: Callable[[str], Path]) -> Path:
     """The online result as OnACID leaves it after it shrank the movie by half (``ds_factor = 2``).
 
-    At its end OnACID enlarges the footprints, the background and b0, and states the new frame shape; everything else,
+    At its end OnACID enlarges the footprints, the background and b0, and sets the new frame shape; everything else,
     such as sn, stays as small as the movie that it worked on.
     """
     path = copy_of("sim2p_onacid")

@@ -1,4 +1,4 @@
-"""Conversions of the real files, made once, and one CaImAn file in which everything stands that CaImAn can save."""
+"""Conversions of the real files, made once, and a CaImAn file with everything that CaImAn can save."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ START = datetime(2024, 5, 2, 10, 30, tzinfo=timezone.utc)
 
 
 def session_metadata(interface: CaimanSegmentationInterface) -> DeepDict:
-    """What the file states, and all that only an experimenter knows."""
+    """The metadata in the file, and all that only an experimenter knows."""
     metadata = interface.get_metadata(use_new_metadata_format=True)
     metadata["NWBFile"].update(
         session_description="A mouse runs on a wheel.",
@@ -87,10 +87,10 @@ def convert_file(
 ) -> Path:
     """Convert a file as a user does; `metadata` may change the session's metadata before."""
     interface = CaimanSegmentationInterface(caiman_file, metadata_key=metadata_key)
-    stated = session_metadata(interface)
+    given = session_metadata(interface)
     if metadata is not None:
-        metadata(stated)
-    interface.run_conversion(nwbfile_path=nwb_file, metadata=stated, backend=backend, overwrite=True, **options)
+        metadata(given)
+    interface.run_conversion(nwbfile_path=nwb_file, metadata=given, backend=backend, overwrite=True, **options)
     interface.segmentation_extractor.results.close()
     return nwb_file
 

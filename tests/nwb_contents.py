@@ -1,4 +1,4 @@
-"""What stands in an NWB file, in memory or read, object by object."""
+"""The content of an NWB file, in memory or read, object by object."""
 
 from __future__ import annotations
 

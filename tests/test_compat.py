@@ -1,4 +1,4 @@
-"""One package for all supported versions of NeuroConv: what differs between them stands in one module."""
+"""One package for all supported versions of NeuroConv: what differs between them is in one room."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FILE = Path(__file__).parent / "data" / "sim2p_full.hdf5"
 START = datetime(2024, 5, 2, 10, 30, tzinfo=timezone.utc)
 SPEAKS_LISTS = not uses_dict_metadata()
 PACKAGE = Path(caiman_interface.__file__).parent
-HOSTS = ("neuroconv", "roiextractors", "hdmf", "hdmf_zarr", "pynwb", "dandi", "nwbinspector")
+PACKAGES = ("neuroconv", "roiextractors", "hdmf", "hdmf_zarr", "pynwb", "dandi", "nwbinspector")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:An attribute 'name' already exists:UserWarning"),
@@ -63,13 +63,13 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
             yield from ((alias.name, "") for alias in node.names)
 
 
-def test_private_names_of_the_hosts_are_imported_in_one_module() -> None:
+def test_private_names_of_other_packages_are_imported_in_one_room() -> None:
     found = {
         f"{path.relative_to(PACKAGE)}: {module} {name}"
         for path in PACKAGE.rglob("*.py")
         if path.parent.name != "_compat"
         for module, name in imports(path)
-        if module.split(".")[0] in HOSTS and any(part.startswith("_") for part in [*module.split("."), name])
+        if module.split(".")[0] in PACKAGES and any(part.startswith("_") for part in [*module.split("."), name])
     }
     assert not found
 
@@ -97,14 +97,14 @@ def defined(path: Path) -> set[str]:
     return {name for name in found if is_private(name)}
 
 
-def private_names_of_hosts(our_class: type) -> set[str]:
-    """Return the private names of the hosts' modules in which base classes of ours are."""
-    bases = {sys.modules[base.__module__] for base in our_class.__mro__ if base.__module__.split(".")[0] in HOSTS}
+def private_names_of_bases(our_class: type) -> set[str]:
+    """Return the private names of the modules that define base classes of ours."""
+    bases = {sys.modules[base.__module__] for base in our_class.__mro__ if base.__module__.split(".")[0] in PACKAGES}
     files = [Path(str(module.__file__)) for module in bases]
     return set().union(*(attributes(file) | defined(file) for file in files))
 
 
-def test_private_attributes_of_the_hosts_are_used_in_one_module() -> None:
+def test_private_attributes_of_other_packages_are_used_in_one_room() -> None:
     modules = [path for path in PACKAGE.rglob("*.py") if path.parent.name != "_compat"]
     our_own = {*set().union(*map(defined, modules)), "_exit"}  # of `os`, documented in spite of its name
     assert {path.name: attributes(path) - our_own for path in modules if attributes(path) - our_own} == {}
@@ -113,12 +113,12 @@ def test_private_attributes_of_the_hosts_are_used_in_one_module() -> None:
 @pytest.mark.parametrize(
     "our_class", [CaimanSegmentationExtractor, CaimanSegmentationInterface, FastWriteMixin, FastNWBConverter]
 )
-def test_our_subclasses_share_no_private_name_with_the_hosts_classes(our_class) -> None:
+def test_our_subclasses_share_no_private_name_with_their_bases(our_class) -> None:
     path = Path(str(sys.modules[our_class.__module__].__file__))
-    assert (attributes(path) | defined(path)) & private_names_of_hosts(our_class) == set()
+    assert (attributes(path) | defined(path)) & private_names_of_bases(our_class) == set()
 
 
-def test_no_other_module_asks_for_versions_of_the_hosts() -> None:
+def test_no_other_room_reads_versions_of_other_packages() -> None:
     asking = {
         path.parent.name
         for path in PACKAGE.rglob("*.py")
@@ -165,7 +165,7 @@ def test_a_device_that_is_not_described_is_an_error(key, message) -> None:
 
 
 @pytest.mark.skipif(not SPEAKS_LISTS, reason="NeuroConv 0.10 knows the types of extensions")
-def test_a_device_of_an_extension_needs_a_newer_host() -> None:
+def test_a_device_of_an_extension_needs_a_newer_neuroconv() -> None:
     metadata = {"Devices": {"fiber": {"name": "Fiber", "type": "OpticalFiber"}}}
     with pytest.raises(ValueError, match=r"'OpticalFiber' of 'Fiber' needs NeuroConv 0\.10"):
         add_device(mock_NWBFile(), metadata, "fiber")
@@ -294,7 +294,7 @@ def test_the_registered_class_goes_into_pipes_converters_and_pickles(tmp_path) -
         check_raw(tmp_path / f"{name}.nwb")
 
 
-def test_hosts_leaves_the_list_of_data_interfaces_alone(tmp_path) -> None:
+def test_compat_does_not_change_the_list_of_data_interfaces(tmp_path) -> None:
     """It is imported in the middle of the registration too, which starts when that list is imported."""
     code = "import caiman_interface._compat.neuroconv, sys; print('neuroconv.datainterfaces' in sys.modules)"
     assert run([sys.executable, "-c", code], tmp_path).stdout == "False\n"
@@ -325,14 +325,14 @@ def test_a_movie_lies_on_the_same_imaging_plane(order, tmp_path) -> None:
 
     movie = {"file_paths": [str(tmp_path / "movie.tif")], "sampling_frequency": 15.49}
     converter = Both({"Movie": movie, "Segmentation": {"file_path": str(FILE)}})
-    stated = {
+    given = {
         "Ophys": {
             "Device": [{"name": "Microscope", "description": "Two-photon."}],
             "ImagingPlane": [{"name": "ImagingPlane", "location": "VISp", "device": "Microscope"}],
         }
     }
-    metadata = with_start(dict_deep_update(converter.get_metadata(), stated))
-    if not SPEAKS_LISTS:  # the movie knows keys, and no plane of its own
+    metadata = with_start(dict_deep_update(converter.get_metadata(), given))
+    if not SPEAKS_LISTS:  # the movie has keys, but not its own plane
         (series,) = metadata["Ophys"]["MicroscopySeries"].values()
         series["imaging_plane_metadata_key"] = "caiman_segmentation"
     write_nwbfile(converter.create_nwbfile(metadata=metadata), tmp_path / "both.nwb")
@@ -464,7 +464,7 @@ PLANE = {
     "device": "Scope",
     "optical_channel": [{"name": "Green", "description": "GCaMP.", "emission_lambda": 510.0}],
 }
-# NeuroConv's schema of specifications demands the empty lists, and admits devices and imaging planes in lists only.
+# NeuroConv's schema of specifications requires the empty lists, and accepts devices and imaging planes in lists only.
 IN_LISTS = {
     "Devices": [],
     "Device": [{"name": "Scope", "description": "Two-photon microscope."}],

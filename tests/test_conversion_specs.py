@@ -1,6 +1,6 @@
 """The specifications in ``conversion_specs/`` run with the real ``neuroconv`` command, and what they write is right.
 
-Each runs in a process of its own, where only the installed distribution can register the plugin: no path to the
+Each runs in a separate process, where only the installed distribution can register the plugin: no path to the
 sources is handed over. What is in the NWB files is compared with what CaImAn's own loader reads (``*_ref.npz``).
 """
 
@@ -229,7 +229,7 @@ def test_every_specification_is_tested():
 
 
 @each_specification
-def test_files_bear_the_names_that_the_archive_wants(specification: str, output_of: Callable[[str], Path]):
+def test_files_have_the_names_that_dandi_requires(specification: str, output_of: Callable[[str], Path]):
     assert sorted(path.stem for path in output_of(specification).iterdir()) == sorted(CONTENT[specification])
 
 
@@ -302,43 +302,43 @@ def test_plane_is_what_the_caiman_file_and_the_experimenter_say(
     specification: str, name: str, analysis: Analysis, nwb_file_of: NwbFileOf
 ):
     reference = Reference(analysis.caiman_file)
-    (stated,) = [
-        plane for plane in stated_for(specification, name)["Ophys"]["ImagingPlane"] if plane["name"] == analysis.plane
+    (given,) = [
+        plane for plane in given_for(specification, name)["Ophys"]["ImagingPlane"] if plane["name"] == analysis.plane
     ]
     with nwb_file_of(specification, name) as nwbfile:
         plane = nwbfile.imaging_planes[analysis.plane]
         assert plane.imaging_rate == reference["fr"]
         np.testing.assert_allclose(plane.grid_spacing[:], reference["dxy"] * 1e-6, rtol=1e-12)
         for field in ("description", "location", "indicator", "excitation_lambda", "reference_frame"):
-            assert getattr(plane, field) == stated.get(field), field
-        if "origin_coords" in stated:
-            np.testing.assert_array_equal(plane.origin_coords[:], stated["origin_coords"])
-            assert plane.origin_coords_unit == stated["origin_coords_unit"]
+            assert getattr(plane, field) == given.get(field), field
+        if "origin_coords" in given:
+            np.testing.assert_array_equal(plane.origin_coords[:], given["origin_coords"])
+            assert plane.origin_coords_unit == given["origin_coords_unit"]
         (channel,) = plane.optical_channel
-        (stated_channel,) = stated["optical_channel"]
-        assert {field: getattr(channel, field) for field in stated_channel} == stated_channel
-        assert plane.device.name == stated["device"]
+        (given_channel,) = given["optical_channel"]
+        assert {field: getattr(channel, field) for field in given_channel} == given_channel
+        assert plane.device.name == given["device"]
 
 
 @each_nwb_file
 def test_session_is_what_the_specification_says(specification: str, name: str, nwb_file_of: NwbFileOf):
-    stated = stated_for(specification, name)
+    given = given_for(specification, name)
     with nwb_file_of(specification, name) as nwbfile:
-        session = {field: plain(getattr(nwbfile, field)) for field in stated["NWBFile"]}
-        subject = {field: plain(getattr(nwbfile.subject, field)) for field in stated["Subject"]}
+        session = {field: plain(getattr(nwbfile, field)) for field in given["NWBFile"]}
+        subject = {field: plain(getattr(nwbfile.subject, field)) for field in given["Subject"]}
         devices = {device.name: device for device in nwbfile.devices.values()}
-        (stated_device,) = stated["Ophys"]["Device"]
-        assert devices.keys() == {stated_device["name"]}
-        assert devices[stated_device["name"]].description == stated_device["description"]
-    assert session == stated["NWBFile"]
-    assert subject == stated["Subject"]
+        (given_device,) = given["Ophys"]["Device"]
+        assert devices.keys() == {given_device["name"]}
+        assert devices[given_device["name"]].description == given_device["description"]
+    assert session == given["NWBFile"]
+    assert subject == given["Subject"]
 
 
 @each_nwb_file
 def test_nwbinspector_finds_nothing_of_importance(specification: str, name: str, output_of: Callable[[str], Path]):
     from nwbinspector import Importance, inspect_nwbfile, load_config
 
-    # By the archive's configuration, which takes more seriously what it demands.
+    # With the configuration of DANDI, which requires more.
     path = output_of(specification) / f"{name}.nwb"
     messages = list(inspect_nwbfile(nwbfile_path=path, config=load_config("dandi")))
     found = {message.check_function_name for message in messages}
@@ -350,7 +350,7 @@ def test_the_archive_accepts_the_files(output_of: Callable[[str], Path], tmp_pat
     dandiset = tmp_path / "dandiset"
     dandiset.mkdir()
     (dandiset / "dandiset.yaml").write_text("identifier: DANDI:000000\n")
-    for specification in ("two_photon_session.yml", "sessions_of_one_subject.yml"):  # names stated, names made
+    for specification in ("two_photon_session.yml", "sessions_of_one_subject.yml"):  # given names, derived names
         for path in output_of(specification).iterdir():
             subject = dandiset / path.stem.split("_")[0]
             subject.mkdir(exist_ok=True)
@@ -371,7 +371,7 @@ def test_movie_and_components_are_on_the_same_plane(nwb_file_of: NwbFileOf, movi
         np.testing.assert_array_equal(series.data[:], movie.transpose(0, 2, 1))  # NWB has (frames, x, y)
 
 
-def test_planes_of_one_recording_stand_apart(nwb_file_of: NwbFileOf):
+def test_planes_of_one_recording_are_separate(nwb_file_of: NwbFileOf):
     specification = "multi_plane_session.yml"
     ((name, analyses),) = CONTENT[specification].items()
     with nwb_file_of(specification, name) as nwbfile:
@@ -400,7 +400,7 @@ def test_volume_has_masks_of_voxels_and_an_image_a_plane(nwb_file_of: NwbFileOf)
 
 
 @needs_metadata_keys
-def test_distance_between_planes_can_be_stated_as_the_comment_says(tmp_path: Path):
+def test_distance_between_planes_can_be_set_as_the_comment_says(tmp_path: Path):
     specification = "volumetric_session.yml"
     (name,) = CONTENT[specification]
     text = (SPECIFICATIONS / specification).read_text(encoding="utf-8")
@@ -603,7 +603,7 @@ def all_series(nwbfile: NWBFile) -> dict[str, RoiResponseSeries]:
 
 
 def masks(table: PlaneSegmentation, frame_shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return the masks of a table as (rois, rows, columns[, planes]), whichever form they have."""
+    """Return the masks of a table as (rois, rows, columns[, planes]), from any form of masks."""
     if "image_mask" in table.colnames:
         return np.moveaxis(table["image_mask"][:], 1, 2)
     name = "voxel_mask" if len(frame_shape) == 3 else "pixel_mask"
@@ -614,12 +614,12 @@ def masks(table: PlaneSegmentation, frame_shape: tuple[int, ...]) -> NDArray[Any
     return dense
 
 
-def stated_for(specification: str, name: str) -> dict[str, Any]:
-    """Return the metadata that a specification states for one of its NWB files."""
-    stated = yaml.safe_load((SPECIFICATIONS / specification).read_text(encoding="utf-8"))
-    ((experiment),) = stated["experiments"].values()
+def given_for(specification: str, name: str) -> dict[str, Any]:
+    """Return the metadata of one NWB file in a specification."""
+    given = yaml.safe_load((SPECIFICATIONS / specification).read_text(encoding="utf-8"))
+    ((experiment),) = given["experiments"].values()
     found = [
-        merged(stated["metadata"], merged(experiment.get("metadata", {}), session["metadata"]))
+        merged(given["metadata"], merged(experiment.get("metadata", {}), session["metadata"]))
         for session in experiment["sessions"]
         if name.removesuffix("_ophys")
         .removesuffix("_desc-movie")
@@ -638,7 +638,7 @@ def merged(general: Mapping[str, Any], specific: Mapping[str, Any]) -> dict[str,
 
 
 def plain(value: Any) -> Any:
-    """Return a value of an NWB file as YAML states it."""
+    """Return a value of an NWB file in the form of YAML."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, str) or not hasattr(value, "__len__"):

@@ -1,6 +1,6 @@
 """The examples of the documentation run, as they are printed there.
 
-The README, `command-line.md` and `yaml.md` have tests of their own, which also check what the examples show.
+The README, `command-line.md` and `yaml.md` have separate tests, which also check what the examples show.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def run_shell(folder: Path, code: str) -> str:
 
 
 def fill_blanks(specification: Path) -> None:
-    """Give every blank the value of the example in its comment."""
+    """Fill every blank with the value of the example in its comment."""
     text, count = BLANK.subn(r"\1 \2", specification.read_text(encoding="utf-8"))
     assert count > 10
     specification.write_text(text, encoding="utf-8")
@@ -112,8 +112,8 @@ def test_many_sessions(tmp_path: Path) -> None:
     (job,) = [line for code in examples(page, "sh") for line in code.splitlines() if "SLURM_ARRAY_TASK_ID" in line]
     run_shell(tmp_path, f"SLURM_ARRAY_TASK_ID=1\n{job}")
     (code,) = examples(page, "python")
-    states = [line.split()[1] for line in run(tmp_path, sys.executable, "-c", code).splitlines()]
-    assert states == ["skipped", "skipped"]
+    found = [line.split()[1] for line in run(tmp_path, sys.executable, "-c", code).splitlines()]
+    assert found == ["skipped", "skipped"]
     assert len(list((tmp_path / "nwb").glob("*.nwb"))) == 2
 
 

@@ -74,7 +74,7 @@ GETTERS: dict[str, Callable[[Any], Any]] = {
                                                 e.get_traces(start_frame=5, end_frame=-7, name=name))),
 }  # fmt: skip
 
-# Only some releases of the host have these.
+# Only some releases of roiextractors have these.
 GONE = {"get_num_channels", "get_accepted_list", "get_rejected_list"}
 
 # Where roiextractors' own class is wrong on a real file, so that ours gives other values.
@@ -145,7 +145,7 @@ def open_file(name: str) -> CaimanSegmentationExtractor:
 
 def ask(getter: Callable[[Any], Any], extractor: Any) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of the host's deprecated getters
+        warnings.simplefilter("ignore", FutureWarning)  # of deprecated getters of roiextractors
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             return getter(extractor)
@@ -168,8 +168,8 @@ def same(first: Any, second: Any) -> bool:
 # The contract
 
 
-def public_methods(host: type) -> dict[str, Any]:
-    return {name: method for name, method in inspect.getmembers(host, inspect.isfunction) if not name.startswith("_")}
+def public_methods(base: type) -> dict[str, Any]:
+    return {name: method for name, method in inspect.getmembers(base, inspect.isfunction) if not name.startswith("_")}
 
 
 def test_getters_above_are_all_that_the_host_has() -> None:
@@ -601,7 +601,7 @@ def test_property_of_text_keeps_its_description() -> None:
     assert view.user_properties == {"layer"}
 
 
-# What the host does with it
+# What roiextractors does with it
 
 
 @pytest.mark.parametrize("name", ["sim2p_full", "sim2p_minimal", "sim2p_onacid", "sim1p_cnmfe", "sim3d"])

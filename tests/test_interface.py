@@ -246,7 +246,7 @@ def test_fields_of_the_metadata_reach_the_file(interface: CaimanSegmentationInte
 
 
 def test_none_in_the_metadata(interface: CaimanSegmentationInterface, tmp_path: Path) -> None:
-    """None of a field: what the file states; of a trace or an image: it is left out."""
+    """None for a field means the value of the file; a trace or image that is None is left out."""
     metadata = interface.get_metadata(**DICTIONARIES)
     ophys = metadata["Ophys"]
     ophys["RoiResponses"][KEY].update(dff=None, background=None)
@@ -367,7 +367,7 @@ def test_sparse_masks(
 ) -> None:
     interface = opened(name)
     other = mask_type not in {None, column.removesuffix("_mask")}
-    with pytest.warns(UserWarning, match=f"mask_type is '{mask_type}'") if other else nullcontext():  # as in the host
+    with pytest.warns(UserWarning, match=f"mask_type is '{mask_type}'") if other else nullcontext():  # as in NeuroConv
         table = table_of(in_memory(interface, mask_type=mask_type))
     assert column in table.colnames
     check_sparse_masks(table, interface.segmentation_extractor.get_roi_pixel_masks())
@@ -525,7 +525,7 @@ class Converter(NWBConverter):
 
 
 def converter_of(*sources: tuple[str, str | None]) -> NWBConverter:
-    """Two interfaces in the host's own converter; its file is written by the host."""
+    """Two interfaces in NeuroConv's own converter; NeuroConv writes the file."""
     names = Converter.data_interface_classes
     return Converter(
         {
@@ -595,7 +595,7 @@ def test_in_a_pipe(interface: CaimanSegmentationInterface, tmp_path: Path) -> No
         np.testing.assert_array_equal(series_of(nwbfile)["DfOverF"].data[:], expected)
 
 
-@pytest.mark.parametrize("backend", ["hdf5", "zarr"] if SPEAKS_DICTIONARIES else ["hdf5"])  # what the host can do
+@pytest.mark.parametrize("backend", ["hdf5", "zarr"] if SPEAKS_DICTIONARIES else ["hdf5"])  # what NeuroConv supports
 def test_appending_to_a_file_on_disk(
     backend: str, opened: Callable[..., CaimanSegmentationInterface], tmp_path: Path
 ) -> None:
@@ -632,7 +632,7 @@ def test_existing_file_is_not_replaced_unasked(interface: CaimanSegmentationInte
 def test_same_options_as_the_host_give_what_the_host_gives(
     interface: CaimanSegmentationInterface,
 ) -> None:
-    """On a file that the host reads right: ROIs in order, masks, traces, metrics; its x and y are swapped."""
+    """On a file that NeuroConv reads correctly: ROIs in order, masks, traces, metrics; its x and y are swapped."""
     options = {"stub_test": True, "stub_samples": 30, "roi_ids_to_add": [0, 1], "mask_type": "pixel"}
     theirs = mock_NWBFile()
     with warnings.catch_warnings():

@@ -14,13 +14,13 @@ from written_values import check_written
 @pytest.mark.filterwarnings("ignore:An attribute .name. already exists on DynamicTable")  # of the table of parameters
 @pytest.mark.filterwarnings("ignore:Class-scoped fixtures? defined as instance method")  # NeuroConv 0.9.3's
 class CaimanMixin(SegmentationExtractorInterfaceTestMixin):
-    """The host's tests; it has none that looks at what was written."""
+    """NeuroConv's tests; none of them checks what was written."""
 
     data_interface_cls = CaimanSegmentationInterface
 
     @pytest.fixture
     def setup_interface(self):
-        """The host's, that closes what it opened."""
+        """NeuroConv's, which closes what it opened."""
         self.test_name = ""
         self.interface = first = self.data_interface_cls(**self.interface_kwargs)
         yield first, self.test_name

@@ -1,7 +1,7 @@
 """NWB GUIDE's way through NeuroConv, step by step: what its back end asks for and hands over, and what its forms show.
 
 Its back end is a server over NeuroConv's public functions: what goes to the front end and comes back is JSON, and a
-conversion runs in a worker process. It pins NeuroConv 0.9.3; the same way is gone here with whichever is installed.
+conversion runs in a worker process. It pins NeuroConv 0.9.3; the tests use the installed version.
 """
 
 from __future__ import annotations
@@ -366,7 +366,7 @@ def test_two_files_in_one_conversion(info) -> None:
 def schemas(*, nested: bool = False, twice: bool = False) -> dict[str, dict[str, Any]]:
     """The schemas of source data, options and metadata, of a converter or of one within another.
 
-    Around the plugin stand interfaces of NeuroConv.
+    The other interfaces are those of NeuroConv.
     """
     names = ["First", "Second"] if twice else ["First"]
 
@@ -449,7 +449,7 @@ def test_every_field_says_what_it_wants(kind) -> None:
 
 @pytest.mark.parametrize("kind", ["source", "options", "metadata"])
 def test_every_field_to_type_in_has_an_example(kind) -> None:
-    """Free text, numbers and lists of them; of the others, what there is to choose is stated."""
+    """Free text, numbers and lists of them; the choices of the other fields are described."""
     for place, field in fields(interface_schemas()[kind]):
         choices = field.get("anyOf", [field])
         typed_in = any(has_free_values(choice) for choice in choices)
@@ -465,7 +465,7 @@ def has_free_values(schema: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["source", "options", "metadata"])
-def test_every_field_can_be_filled_in_by_a_person(kind) -> None:
+def test_every_field_can_be_filled_in_by_a_user(kind) -> None:
     for place, field in fields(interface_schemas()[kind]):
         for alternative in field.get("anyOf", [field]):
             kinds = alternative["type"] if isinstance(alternative["type"], list) else [alternative["type"]]
@@ -491,7 +491,7 @@ def test_examples_defaults_and_required_marks_are_right(kind) -> None:
             assert not list(validator.iter_errors(to_front_end(value))), place
 
 
-def test_units_and_choices_are_stated() -> None:
+def test_units_and_choices_are_described() -> None:
     found = interface_schemas()
     shown = {place.rsplit("/", 1)[-1]: field for kind in found.values() for place, field in fields(kind)}
     for name, unit in {
@@ -509,8 +509,8 @@ def test_units_and_choices_are_stated() -> None:
 
 
 @pytest.mark.skipif(not SPEAKS_LISTS, reason="NWB GUIDE shows list-based metadata")
-def test_the_forms_show_every_field_and_demand_none_that_is_not_filled_in() -> None:
-    """It demands every property of ``Ophys``, cannot show alternatives of types, and wants properties at the top."""
+def test_the_forms_show_every_field_and_require_only_filled_ones() -> None:
+    """NWB GUIDE requires all properties of ``Ophys`` and some at the top, and cannot show alternative types."""
     converter = converter_of(
         {"interfaces": {NAME: "CaimanSegmentationInterface"}, "source_data": {NAME: {"file_path": str(FILE)}}}
     )

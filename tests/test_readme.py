@@ -1,4 +1,4 @@
-"""Every code block of the README runs, as it stands there."""
+"""Every code block of the README runs unchanged."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def test_yaml_specification_runs(checkout: Path):
     (checkout / "spec.yml").write_text(specification, encoding="utf-8")
     (command,) = [code for code in blocks("bash") if code.startswith("neuroconv spec.yml")]
     run(command, checkout)
-    stated = yaml.safe_load(specification)
+    given = yaml.safe_load(specification)
     nwbfile = read_nwb(checkout / "nwb_output" / "mouse1_day1.nwb")
-    assert nwbfile.session_description == stated["metadata"]["NWBFile"]["session_description"]
+    assert nwbfile.session_description == given["metadata"]["NWBFile"]["session_description"]
     assert nwbfile.imaging_planes["ImagingPlane"].indicator == "GCaMP6s"
     assert nwbfile.imaging_planes["ImagingPlane"].imaging_rate == 15.49
     nwbfile.read_io.close()

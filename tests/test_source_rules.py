@@ -13,8 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "src").rglob("*.py"))
 TEXTS = sorted(
     path
-    for pattern in ("src/**/*.py", "src/**/*.html", "docs/**/*.md", "benchmarks/*.md", ".github/**/*.md", "*.md")
+    for pattern in (
+        *("src/**/*.py", "src/**/*.jinja", "src/**/*.js", "tests/**/*.py", "benchmarks/*.py", "docs/**/*.md"),
+        *("benchmarks/*.md", "conversion_specs/*.yml", ".github/**/*.md", "*.md"),
+    )
     for path in ROOT.glob(pattern)
+    if path != Path(__file__)  # contains the markers
 )
 
 LONGEST_MODULE = 350

@@ -1,4 +1,4 @@
-"""Compare what stands in an NWB file with what the extractor gives: value by value."""
+"""Compare the content of an NWB file with the values of the extractor."""
 
 from __future__ import annotations
 

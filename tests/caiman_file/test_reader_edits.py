@@ -173,7 +173,7 @@ def test_records_of_online_analysis_after_a_selection(copy_of: Callable[[str], P
     path = copy_of("sim2p_onacid")
     with h5py.File(path, "r+") as file:
         replace(file["estimates"], "SNR_comp", np.ones(11))
-    assert omitted(path)["time_neuron_added"] == "may be in the order of before select_components"
+    assert omitted(path)["time_neuron_added"] == "may be in the order from before select_components"
 
 
 # Placeholders

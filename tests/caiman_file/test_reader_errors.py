@@ -370,7 +370,7 @@ def copy_members(source: h5py.Group, target: h5py.Group, *, frames: int) -> None
 
 
 def replacements(stored: Any) -> Iterator[Any]:
-    """Yield what could be stored in place of a member, of its own shape and of others."""
+    """Yield what could be stored in place of a member, of the same shape and of others."""
     yield from ("NoneType", "text", 3, np.nan, h5py.Empty("f8"), np.zeros(0), np.array([b"a", b"b"]))
     yield from (-np.arange(7), np.ones((7, 3)), np.ones((2, 2, 2)), np.ones(3, dtype=[("x", "f4"), ("y", "i4")]))
     yield from ({}, {"x": 1}, {"data": 1, "indices": 2, "indptr": 3, "shape": 4}, None)

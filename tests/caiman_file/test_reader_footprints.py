@@ -1,4 +1,4 @@
-"""Each weight of a footprint stands on its own pixel, however CaImAn stored it."""
+"""Each weight of a footprint is at its own pixel, in every way in which CaImAn stores footprints."""
 
 from __future__ import annotations
 

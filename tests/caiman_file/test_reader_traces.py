@@ -1,4 +1,4 @@
-"""A trace is indexed like the numpy array that it stands for, and reads from the file only what is asked for."""
+"""A trace is indexed like the numpy array that it represents, and reads only the requested part of the file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Source:
-    """A trace, and the array that it stands for."""
+    """A trace, and the array that it represents."""
 
     trace: Trace
     array: np.ndarray
@@ -243,7 +243,7 @@ def test_opening_reads_neither_traces_nor_weights(caiman_file: Path, reads: Read
     shapes_and_lists = {"dims", "idx_components", "idx_components_bad"}
     parts = {f"{matrix}/{part}" for matrix in ("A", "b") for part in ("shape", "indices", "indptr")}
     discarded = {f"discarded_components/A{part}" for part in ("", "/shape")}
-    metrics = {"SNR_comp", "r_values", "cnn_preds"}  # tell whether components were selected
+    metrics = {"SNR_comp", "r_values", "cnn_preds"}  # they show whether components were selected
     with h5py.File(caiman_file) as file:
         texts = {
             name

@@ -31,7 +31,7 @@ def run() -> Run:
 
 @pytest.fixture
 def run_process() -> RunProcess:
-    """A function that runs the command in a process of its own, and prints what it imported of some modules."""
+    """A function that runs the command in a separate process, and prints which of some modules it imported."""
 
     def invoke(*arguments: str | Path, watch: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         code = f"""

@@ -93,7 +93,7 @@ def test_accepted_only(run, caiman_file, tmp_path):
         assert table["id"][()].tolist() == [0, 1, 2, 3, 4, 5, 12]
 
 
-def test_accepted_only_of_a_file_that_was_not_evaluated_is_told(run, tmp_path):
+def test_accepted_only_of_a_file_that_was_not_evaluated_is_a_warning(run, tmp_path):
     file, output = DATA / "sim2p_minimal.hdf5", tmp_path / "mouse.nwb"
     result = run("convert", file, "-o", output, "--session-start-time", TIME, "--stub", "--accepted-only")
     assert result.exit_code == 0
@@ -117,7 +117,7 @@ def test_warnings_of_the_conversion_are_one_line_each(run, specification, tmp_pa
         )
 
 
-def test_a_time_without_zone_is_told_once(run, caiman_file, tmp_path):
+def test_a_time_without_zone_is_reported_once(run, caiman_file, tmp_path):
     output = tmp_path / "mouse.nwb"
     result = run("convert", caiman_file, "-o", output, "--session-start-time", "2024-05-03", "--stub")
     assert result.exit_code == 0
@@ -131,7 +131,7 @@ def test_a_time_without_zone_is_told_once(run, caiman_file, tmp_path):
     assert text_of(output, "session_start_time").startswith("2024-05-03T00:00:00")
 
 
-def test_metadata_that_nothing_uses_are_told(run, caiman_file, tmp_path):
+def test_unused_metadata_are_reported(run, caiman_file, tmp_path):
     metadata = tmp_path / "meta.yml"
     metadata.write_text("Ophys:\n  ImagingPlane:\n    - name: Plane\n")
     options = ("--session-start-time", TIME, "--metadata", metadata, "--stub")
@@ -426,7 +426,7 @@ def test_an_nwb_file_is_converted_already(run, caiman_file, tmp_path):
     assert not (tmp_path / "second.nwb").exists()
 
 
-def test_a_session_that_fails_is_told_and_the_others_are_converted(run, specification, tmp_path):
+def test_a_failed_session_is_reported_and_the_others_are_converted(run, specification, tmp_path):
     in_the_way = tmp_path / "nwb" / "one.nwb" / "notes"
     in_the_way.mkdir(parents=True)
     arguments = ("convert", specification, "-o", tmp_path / "nwb", "--data-folder-path", DATA, "--stub", "--overwrite")

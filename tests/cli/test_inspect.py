@@ -262,7 +262,7 @@ def test_several_files_end_in_an_overview(run, caiman_files):
     assert online == ["OnACID", "36", "×", "44", "500", "10", "11", "-", "-", "0"]
 
 
-def test_several_files_stand_apart(run, caiman_files):
+def test_several_files_are_separated(run, caiman_files):
     paths = [caiman_files["sim2p_full"], caiman_files["sim2p_onacid"]]
     alone = [run("inspect", path).stdout for path in paths]
     together = run("inspect", *paths).stdout.split("\n\n")

@@ -75,7 +75,7 @@ def test_an_error_is_one_message_without_a_traceback(run, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_debug_shows_the_error_itself_wherever_it_stands(run, tmp_path, place):
+def test_debug_shows_the_error_at_any_position(run, tmp_path, place):
     arguments = ["report", tmp_path / "absent.hdf5", "-o", tmp_path / "report.html"]
     with pytest.raises(FileNotFoundError, match="There is no file"):
         run(*(["--debug", *arguments] if place == "before" else [*arguments, "--debug"]))

@@ -9,7 +9,7 @@ from jsonschema import Draft7Validator
 from caiman_interface.specification.schema import specification_schema
 
 
-def test_the_schema_stands_on_standard_output(run):
+def test_the_schema_is_on_standard_output(run):
     result = run("schema")
     assert result.exit_code == 0
     assert result.stderr == ""

@@ -37,7 +37,7 @@ def test_a_good_specification_has_status_0_and_no_output(run, specification):
     assert result.stderr == f"{specification}: 1 session, can be converted; found nothing\n"
 
 
-def test_problems_have_status_1_and_stand_on_standard_output(run, specification):
+def test_problems_have_status_1_and_are_on_standard_output(run, specification):
     specification.write_text(SPECIFICATION.replace("sim2p_minimal", "sim2p_minimum"))
     result = run("validate", specification, "--data-folder-path", DATA)
     assert result.exit_code == 1

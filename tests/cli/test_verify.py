@@ -75,3 +75,7 @@ def test_of_several_analyses_the_option_says_which(run, nwb_file, tmp_path):
     assert result.exit_code == 1
     assert "Choose one with --metadata-key: caiman_segmentation, plane1." in result.stderr
     assert run("verify", FILE, both, "--metadata-key", "plane1").exit_code == 0
+    for command, output in (("report", "report.png"), ("restore", "restored.hdf5")):
+        result = run(command, both, "-o", tmp_path / output)
+        assert result.exit_code == 1
+        assert "Choose one with --metadata-key: caiman_segmentation, plane1." in result.stderr

@@ -1,4 +1,4 @@
-"""Metadata in NeuroConv's two formats means the same, whichever of them the installed NeuroConv speaks."""
+"""Metadata has the same meaning in both of NeuroConv's formats, with every version of NeuroConv."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from neuroconv.datainterfaces.ophys.caiman.caimandatainterface import CaimanSegmentationInterface as HostsOwn
+from neuroconv.datainterfaces.ophys.caiman.caimandatainterface import CaimanSegmentationInterface as NeuroConvInterface
 from neuroconv.utils import dict_deep_update
 from pynwb import NWBFile
 from pynwb.testing.mock.file import mock_NWBFile
@@ -27,8 +27,8 @@ from caiman_interface.metadata.blocks import uses_lists
 from caiman_interface.metadata.placeholders import CHANNEL_PLACEHOLDER, DEVICE_PLACEHOLDER, PLANE_PLACEHOLDER
 from nwb_contents import assert_same_contents
 
-# What the caller's file states: two tables of ROIs on one plane.
-STATED: dict[str, Any] = {
+# The metadata in the caller's file: two tables of ROIs on one plane.
+FILE_METADATA: dict[str, Any] = {
     "Ophys": {
         "ImagingPlanes": {"caiman": {"name": "ImagingPlane", "imaging_rate": 15.0}},
         "PlaneSegmentations": {
@@ -49,7 +49,7 @@ STATED: dict[str, Any] = {
 def translate(metadata: dict[str, Any], **options: Any) -> dict[str, Any]:
     """Translate metadata of the caller above; check that it was not changed."""
     before = copy.deepcopy(metadata)
-    translated = to_dictionaries(metadata, STATED, **options)
+    translated = to_dictionaries(metadata, FILE_METADATA, **options)
     np.testing.assert_equal(metadata, before)
     return translated
 
@@ -78,7 +78,9 @@ def test_recognises_lists(metadata):
     assert uses_lists(metadata)
 
 
-@pytest.mark.parametrize("metadata", [{}, {"Ophys": {}}, {"Ophys": None}, STATED, {"Devices": {"m": {"name": "M"}}}])
+@pytest.mark.parametrize(
+    "metadata", [{}, {"Ophys": {}}, {"Ophys": None}, FILE_METADATA, {"Devices": {"m": {"name": "M"}}}]
+)
 def test_leaves_dictionaries_as_they_are(metadata):
     assert not uses_lists(metadata)
     assert translate(metadata) == metadata
@@ -135,7 +137,7 @@ def test_entries_get_the_callers_keys_by_name_and_others_their_own_name():
     }
 
 
-def test_partial_metadata_states_nothing_else():
+def test_partial_metadata_adds_nothing_else():
     translated = translate(ophys(ImagingPlane=[{"name": "ImagingPlane", "indicator": "GCaMP6s"}]))
     assert translated["Ophys"]["ImagingPlanes"] == {"caiman": {"name": "ImagingPlane", "indicator": "GCaMP6s"}}
     assert not any(translated["Ophys"][block] for block in ("PlaneSegmentations", "RoiResponses", "SegmentationImages"))
@@ -185,7 +187,7 @@ def test_a_plane_stays_off_the_device_that_another_interface_names_for_its_own()
     assert translate(metadata)["Ophys"]["ImagingPlanes"]["caiman"]["device_metadata_key"] == "Microscope"
 
 
-def test_devices_stand_where_the_schema_of_specifications_wants_them():
+def test_devices_are_where_the_schema_of_specifications_requires_them():
     translated = translate(
         ophys(
             Devices=[{"name": "Scope", "description": "A microscope."}],
@@ -237,7 +239,7 @@ def test_a_trace_can_be_left_out():
     ("fluorescence", "dff"),
     [
         ({"raw": {"name": "RoiResponseSeries"}}, {"dff": {"name": "RoiResponseSeries", "unit": "n.a."}}),
-        ({}, {"dff": {"name": "RoiResponseSeries", "unit": "n.a."}}),  # raw keeps the name that the file states
+        ({}, {"dff": {"name": "RoiResponseSeries", "unit": "n.a."}}),  # raw keeps the name in the metadata of the file
         ({"raw": {"name": "Trace"}}, {"dff": {"name": "Trace", "unit": "n.a."}}),
     ],
 )
@@ -334,7 +336,7 @@ def test_of_two_edits_the_dictionarys_wins_field_by_field():
 
 
 def plane_of(listed: dict[str, Any], keyed: dict[str, Any], **devices: Any) -> dict[str, Any]:
-    """Return the caller's plane, of which a list says the one and a dictionary the other."""
+    """Return the caller's plane, with one value in a list and the other in a dictionary."""
     metadata = {"Ophys": {"ImagingPlane": [{"name": "ImagingPlane", **listed}], "ImagingPlanes": {"caiman": keyed}}}
     plane: dict[str, Any] = translate({**metadata, **devices})["Ophys"]["ImagingPlanes"]["caiman"]
     return plane
@@ -352,7 +354,7 @@ GREEN = {"name": "Green", "description": "GCaMP.", "emission_lambda": 510.0}
         ("location", "unknown", "VISp"),
         ("excitation_lambda", math.nan, 920.0),
         ("optical_channel", [CHANNEL_PLACEHOLDER], [GREEN]),
-        ("imaging_rate", 15.0, 30.0),  # what the caller states itself
+        ("imaging_rate", 15.0, 30.0),  # the value of the caller itself
     ],
 )
 def test_an_edit_wins_over_placeholders_and_the_callers_own(field, placeholder, value, in_lists, null):
@@ -369,14 +371,14 @@ def test_a_name_given_in_a_dictionary_wins_over_the_callers_own_in_a_list():
 @pytest.mark.parametrize("spacing", [(1e-6, 1e-6), [1e-6, 1e-6], np.array([1e-6, 1e-6])])
 @pytest.mark.parametrize("in_lists", [False, True])
 def test_lengths_are_compared_by_their_values(spacing, in_lists):
-    stated = copy.deepcopy(STATED)
-    stated["Ophys"]["ImagingPlanes"]["caiman"]["grid_spacing"] = (1e-6, 1e-6)
+    own = copy.deepcopy(FILE_METADATA)
+    own["Ophys"]["ImagingPlanes"]["caiman"]["grid_spacing"] = (1e-6, 1e-6)
     sides = ([2e-6, 2e-6], spacing) if in_lists else (spacing, [2e-6, 2e-6])
     metadata = ophys(
         ImagingPlane=[{"name": "ImagingPlane", "grid_spacing": sides[0]}],
         ImagingPlanes={"caiman": {"grid_spacing": sides[1]}},
     )
-    translated = to_dictionaries(metadata, stated)
+    translated = to_dictionaries(metadata, own)
     assert translated["Ophys"]["ImagingPlanes"]["caiman"]["grid_spacing"] == [2e-6, 2e-6]
 
 
@@ -402,7 +404,7 @@ def test_a_trace_left_out_in_one_format_is_an_edit(listed, keyed, expected):
     assert translate(metadata)["Ophys"]["RoiResponses"] == {"caiman": {"raw": expected}}
 
 
-def test_null_states_nothing():
+def test_null_has_no_effect():
     metadata = ophys(
         ImagingPlane=[{"name": "ImagingPlane", "location": None}], ImagingPlanes={"caiman": {"location": "V1"}}
     )
@@ -460,8 +462,8 @@ def test_finds_containers_with_names_of_their_own():
 # To lists, and back
 
 
-def test_lists_have_all_that_neuroconv_demands_of_a_plane():
-    listed = to_lists(STATED)["Ophys"]
+def test_lists_have_all_fields_that_neuroconv_requires_of_a_plane():
+    listed = to_lists(FILE_METADATA)["Ophys"]
     assert listed["Device"] == [DEVICE_PLACEHOLDER]
     (plane,) = listed["ImagingPlane"]
     np.testing.assert_equal(
@@ -487,7 +489,7 @@ texts = st.dictionaries(st.sampled_from(["description", "location", "indicator",
 
 
 def entries(links: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, dict[str, Any]]]:
-    """Entries by key, each with a name of its own."""
+    """Entries by key, each with a different name."""
     named = st.lists(st.tuples(names, names, texts, links), max_size=4, unique_by=(lambda t: t[0], lambda t: t[1]))
     return named.map(lambda found: {key: {**fields, **link, "name": name} for key, name, fields, link in found})
 
@@ -530,7 +532,7 @@ def test_nothing_is_lost_on_the_way_to_lists_and_back(metadata):
     np.testing.assert_equal(back, metadata)
 
 
-# On real files, with the host's own examples
+# On real files, with NeuroConv's own examples
 
 
 @pytest.fixture
@@ -540,11 +542,11 @@ def interface(caiman_files: dict[str, Path]) -> Iterator[CaimanSegmentationInter
     interface.segmentation_extractor.results.close()
 
 
-def hosts_lists(caiman_files: dict[str, Path]) -> dict[str, Any]:
+def neuroconv_lists(caiman_files: dict[str, Path]) -> dict[str, Any]:
     """NeuroConv's own example of list-based metadata: what its own CaImAn interface gives."""
-    host = HostsOwn(file_path=str(caiman_files["sim2p_full"]))
+    original = NeuroConvInterface(file_path=str(caiman_files["sim2p_full"]))
     options = {"use_new_metadata_format": False} if uses_dict_metadata() else {}
-    metadata: dict[str, Any] = host.get_metadata(**options).to_dict()
+    metadata: dict[str, Any] = original.get_metadata(**options).to_dict()
     assert isinstance(metadata["Ophys"]["ImagingPlane"], list)
     return metadata
 
@@ -555,8 +557,8 @@ def add(interface: CaimanSegmentationInterface, metadata: dict[str, Any] | None,
     return nwbfile
 
 
-def test_the_hosts_own_lists_are_honoured(interface, caiman_files):
-    nwbfile = add(interface, hosts_lists(caiman_files))
+def test_neuroconvs_own_lists_are_used(interface, caiman_files):
+    nwbfile = add(interface, neuroconv_lists(caiman_files))
     plane = nwbfile.imaging_planes["ImagingPlane"]
     assert plane.device.name == "Microscope"
     assert plane.description == "The plane or volume being imaged by the microscope."
@@ -576,7 +578,7 @@ def test_the_hosts_own_lists_are_honoured(interface, caiman_files):
     assert set(images) == {"correlation", "mean_image", "noise_image"}
 
 
-def test_the_hosts_own_dictionaries_are_honoured(interface):
+def test_neuroconvs_own_dictionaries_are_used(interface):
     tools = importlib.import_module("neuroconv.tools.roiextractors.roiextractors")
     if not hasattr(tools, "get_full_ophys_metadata"):
         pytest.skip("NeuroConv has no dictionary-based example before 0.10")
@@ -603,12 +605,12 @@ def test_both_formats_give_the_same_file(name, key, caiman_files):
     interface.segmentation_extractor.results.close()
 
 
-def test_the_format_follows_the_host(interface):
+def test_the_format_follows_the_version_of_neuroconv(interface):
     assert uses_lists(interface.get_metadata()) is not uses_dict_metadata()
 
 
 def test_edits_in_one_format_and_in_the_other_give_the_same_file(interface):
-    """What the user states in the format that the host does not speak meets what the host gives, as in YAML."""
+    """The user's metadata and those of NeuroConv are in different formats, as in YAML."""
     in_dictionaries = {
         "Devices": {"scope": {"name": "Scope", "description": "Two-photon microscope."}},
         "Ophys": {

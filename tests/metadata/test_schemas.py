@@ -1,4 +1,4 @@
-"""The schemas are those that NeuroConv wants, and wrong input is told where it stands and what was expected."""
+"""The schemas are those that NeuroConv requires, and errors have the place and the expected value."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from caiman_interface.metadata import CaimanConversionOptions, CaimanSourceData,
 FILE = Path(__file__).parents[1] / "data" / "sim2p_full.hdf5"
 KEY = "caiman_segmentation"
 DICTIONARIES = {"use_new_metadata_format": True}
-STATED_DEFAULTS = {  # where our default is not the host's: what CaImAn saved is written, and compactly
+OUR_DEFAULTS = {  # where our default differs from NeuroConv's: what CaImAn saved is written, in compact form
     "include_background_segmentation": (True, False),
     "mask_type": (None, "image"),
-    "include_roi_acceptance": (None, True),  # the older host's
+    "include_roi_acceptance": (None, True),  # of the older NeuroConv
 }
 
 
@@ -42,7 +42,7 @@ def interface() -> Iterator[CaimanSegmentationInterface]:
 
 
 def metadata_of(interface: CaimanSegmentationInterface, **form: Any) -> dict[str, Any]:
-    """Return what the interface states, by default in the format that the host speaks."""
+    """Return the metadata of the interface, by default in the format of the installed NeuroConv."""
     metadata = interface.get_metadata(**form)
     metadata["NWBFile"]["session_start_time"] = datetime(2026, 1, 1, tzinfo=timezone.utc)
     return metadata
@@ -52,14 +52,14 @@ class Converter(NWBConverter):
     data_interface_classes: ClassVar = {"Segmentation": CaimanSegmentationInterface}
 
 
-# Beside the host's own
+# In addition to NeuroConv's own
 
 
 def types(schema: dict[str, Any]) -> set[str]:
     return {alternative["type"] for alternative in schema.get("anyOf", [schema])}
 
 
-def test_every_source_argument_of_the_hosts_class_is_accepted() -> None:
+def test_every_source_argument_of_neuroconvs_class_is_accepted() -> None:
     theirs, ours = HostsInterface.get_source_schema(), CaimanSegmentationInterface.get_source_schema()
     Draft7Validator.check_schema(ours)
     assert ours["properties"]["file_path"]["format"] == "file-path"
@@ -71,7 +71,7 @@ def test_every_source_argument_of_the_hosts_class_is_accepted() -> None:
     assert ours["additionalProperties"] is theirs["additionalProperties"] is False
 
 
-def test_every_option_of_the_hosts_class_is_accepted(interface: CaimanSegmentationInterface) -> None:
+def test_every_option_of_neuroconvs_class_is_accepted(interface: CaimanSegmentationInterface) -> None:
     theirs = HostsInterface(file_path=str(FILE)).get_conversion_options_schema()
     ours = interface.get_conversion_options_schema()
     Draft7Validator.check_schema(ours)
@@ -80,7 +80,7 @@ def test_every_option_of_the_hosts_class_is_accepted(interface: CaimanSegmentati
         if "enum" in expected:
             assert expected["enum"] == ours["properties"][name]["anyOf"][0]["enum"]
         defaults = (ours["properties"][name]["default"], expected["default"])
-        assert defaults[0] == defaults[1] or defaults == STATED_DEFAULTS[name]
+        assert defaults[0] == defaults[1] or defaults == OUR_DEFAULTS[name]
         jsonschema.validate({name: expected["default"]}, ours)
         CaimanConversionOptions.model_validate({name: expected["default"]})
     assert ours["additionalProperties"] is theirs["additionalProperties"] is False
@@ -93,7 +93,7 @@ def test_fields_say_what_they_are(interface: CaimanSegmentationInterface) -> Non
             assert field["description"].endswith(".")
 
 
-def test_metadata_schema_accepts_what_the_interface_states(interface: CaimanSegmentationInterface) -> None:
+def test_metadata_schema_accepts_the_metadata_of_the_interface(interface: CaimanSegmentationInterface) -> None:
     schema = interface.get_metadata_schema()
     Draft7Validator.check_schema(schema)
     interface.validate_metadata(metadata_of(interface))
@@ -102,7 +102,7 @@ def test_metadata_schema_accepts_what_the_interface_states(interface: CaimanSegm
     json.dumps(schema)
 
 
-def test_dictionary_schema_merges_with_that_of_the_hosts_interfaces() -> None:
+def test_dictionary_schema_merges_with_that_of_neuroconvs_interfaces() -> None:
     """A converter merges lists, such as those of types, in its own way."""
     properties, definitions = ophys_metadata_schema()
     ours = {"properties": properties, "definitions": definitions}
@@ -335,7 +335,7 @@ def test_values_that_python_users_have(interface: CaimanSegmentationInterface, f
     metadata = metadata_of(interface, **DICTIONARIES)
     metadata["Ophys"]["ImagingPlanes"][KEY].update(deepcopy(fields))
     if metadata_of(interface)["Ophys"].keys() == metadata["Ophys"].keys():
-        interface.validate_metadata(metadata)  # the host's schema knows dictionaries
+        interface.validate_metadata(metadata)  # NeuroConv's schema has dictionaries
     nwbfile = mock_NWBFile()
     interface.add_to_nwbfile(nwbfile, metadata)
     plane = nwbfile.imaging_planes["ImagingPlane"]

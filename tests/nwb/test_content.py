@@ -1,4 +1,4 @@
-"""What stands in the NWB file, read back with pynwb and compared with what CaImAn's own loader reads."""
+"""The content of the NWB file, read with pynwb and compared with what CaImAn's own loader reads."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def case(request: pytest.FixtureRequest, converted: Nwb, read: Reader) -> Iterat
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give the real files that an edit left consistent as HDF5, and one of each kind as Zarr.
+    """Yield the real files that an edit left consistent as HDF5, and one of each kind as Zarr.
 
     What belongs in the NWB file of the others (``sim_…``) is more than their values say: `verify` knows it.
     """
@@ -98,7 +98,7 @@ def as_numbers(values: np.ndarray) -> np.ndarray:
 
 
 def masks_as_columns(table: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Flatten the masks of a table as CaImAn does: one column a ROI, in Fortran order."""
+    """Flatten the masks of a table as CaImAn does: one column per ROI, in Fortran order."""
     columns = np.zeros((math.prod(shape), len(table)), dtype=np.float32)
     for number in range(len(table)):
         image = np.zeros(shape, dtype=np.float32)
@@ -154,8 +154,8 @@ def test_columns_are_there_where_caiman_computed_them(case: Case, stored: str, n
     if not case.count:
         return
     # Stale values cover other components; without autoregression there are none, or the text None.
-    stated = values is not None and values.shape[:1] == (case.count,) and set(values.ravel()) not in (set(), {b"None"})
-    if not stated:
+    is_used = values is not None and values.shape[:1] == (case.count,) and set(values.ravel()) not in (set(), {b"None"})
+    if not is_used:
         assert name not in table.colnames
     else:
         assert_same(table[name][:], as_numbers(values))
@@ -205,7 +205,7 @@ def test_background(case: Case) -> None:
     assert ("image_mask" in table.colnames) is dense
     if footprints.shape[1] < 100:
         assert_same(masks_as_columns(table, case.shape), footprints.astype(np.float32))
-    else:  # nb = -1: one component a pixel
+    else:  # nb = -1: one component per pixel
         rows = case.shape[0]
         for number in (0, 1, 1919):
             (pixel,) = table["pixel_mask"][number]
@@ -256,7 +256,7 @@ def test_images_are_x_y(case: Case) -> None:
             assert_same(stored[name].data[:], image)
 
 
-def test_the_imaging_plane_states_what_caiman_was_told(case: Case) -> None:
+def test_the_imaging_plane_has_the_rate_and_pixel_size_of_caiman(case: Case) -> None:
     plane = case.table().imaging_plane
     assert plane.imaging_rate == float(case.reference["fr"])
     np.testing.assert_allclose(plane.grid_spacing, case.reference["dxy"] * 1e-6, rtol=1e-15)
@@ -310,7 +310,7 @@ def test_parameters_come_back_with_their_types(case: Case) -> None:
         assert json.dumps(read_back[name]) == without_folders, name  # JSON tells 1, 1.0 and true apart
 
 
-def test_the_version_is_stated(case: Case) -> None:
+def test_the_version_of_caiman_is_written(case: Case) -> None:
     parameters = read_parameters(case.ophys["CaimanParameters"])
     if case.name == "sim2p_ser_v1.4.5":  # before CaImAn saved its version
         assert "caiman_version" not in parameters["data"]
@@ -430,14 +430,12 @@ def texts_in(path: Path) -> Iterator[str]:
 
 
 def test_no_local_folder_is_published(converted_file: Path, converted: Nwb) -> None:
-    # Among the texts are the specifications of NWB, which hold paths of their own.
+    # Among the texts are the specifications of NWB, which contain other paths.
     leaks = [text for text in texts_in(converted(converted_file.stem)) if re.search(r"/data/lab|/dat/|/scratch/", text)]
     assert leaks == []
 
 
-def test_no_name_of_a_person_is_published(
-    planted: Callable[..., Path], convert: Nwb, read: Reader, tmp_path: Path
-) -> None:
+def test_no_user_name_is_published(planted: Callable[..., Path], convert: Nwb, read: Reader, tmp_path: Path) -> None:
     caiman = planted(
         "sim2p_minimal",
         data__fnames=np.array(
@@ -562,7 +560,7 @@ def test_chosen_background_components(
         ophys = nwbfile.processing["ophys"]
         assert list(ophys["ImageSegmentation"]["BackgroundPlaneSegmentation"]["roi_name"][:]) == ["background1"]
         assert_same(ophys["Fluorescence"]["Background"].data[:], reference_of(caiman)["f"][[1]].T)
-        # The mean image is of the whole background, whichever of its components are chosen.
+        # The mean image is of the whole background, also if only some of its components are chosen.
         mean = reference_of(caiman)["b"].sum(axis=1).reshape(60, 80, order="F").T
         assert_same(ophys["SegmentationImages"]["mean_image"].data[:], mean)
 

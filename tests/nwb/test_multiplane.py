@@ -77,9 +77,7 @@ def test_names_that_the_metadata_does_not_state_are_derived_from_the_key(
         assert verify(path, nwb, metadata_key=key).ok
 
 
-def test_each_plane_has_the_origin_that_is_stated_for_it(
-    caiman_files: dict[str, Path], read: Reader, tmp_path: Path
-) -> None:
+def test_each_plane_has_the_origin_in_its_metadata(caiman_files: dict[str, Path], read: Reader, tmp_path: Path) -> None:
     files = {f"plane{number}": caiman_files[name] for number, name in enumerate(("sim2p_full", "sim2p_minimal"))}
     origins = {"plane0": [0.0, 0.0, 1.0e-4], "plane1": [0.0, 0.0, 1.3e-4]}
     with read(convert_together(files, tmp_path / "depths.nwb", origins)) as nwbfile:

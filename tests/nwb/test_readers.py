@@ -65,7 +65,7 @@ def test_pynapple(converted: Nwb, reference: dict[str, np.ndarray]) -> None:
 def test_roiextractors_reads_image_masks(
     caiman_files: dict[str, Path], convert: Nwb, reference: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    """Its NWB reader wants image masks, and finds dF/F only in a container of its own."""
+    """Its NWB reader requires image masks, and finds dF/F only in a separate container."""
     nwb = convert(caiman_files["sim2p_full"], tmp_path / "images.nwb", mask_type="image")
     extractor = NwbSegmentationExtractor(nwb)
     assert extractor.get_num_rois() == 13

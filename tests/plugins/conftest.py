@@ -1,7 +1,7 @@
 """Environments in which the package is installed in each of the ways that users install it.
 
-Each is a virtual environment of its own. It sees what the running environment has installed, except this package
-and what runs at Python's start: links to everything else stand in one folder, which is on its path.
+Each is a separate virtual environment. It sees what the running environment has installed, except this package
+and what runs at Python's start: links to everything else are in one folder, which is on its path.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a person finds after installing the package, in a real environment with the real NeuroConv."""
+"""The installed package in a real environment with the real NeuroConv."""
 
 from collections.abc import Callable
 from pathlib import Path

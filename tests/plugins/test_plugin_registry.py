@@ -186,7 +186,7 @@ def test_malformed_entry_is_a_warning(host: ModuleType) -> None:
 def test_distribution_whose_entries_cannot_be_read_is_a_warning(
     declare: Declare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The backport importlib_metadata is stricter than Python's own and, once imported, stands in for it."""
+    """The backport importlib_metadata is stricter than Python's own and, once imported, replaces it."""
 
     class Strict(Distribution):
         metadata: ClassVar = {"Name": "old-lab", "Version": "0.1"}

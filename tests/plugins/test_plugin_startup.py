@@ -1,6 +1,6 @@
 """The hook in the situations that the real NeuroConv does not offer, with a small host of the same shape.
 
-Each test is an interpreter of its own that sees this package, the made-up host and a made-up plugin, nothing else.
+Each test is a separate interpreter that sees this package, the made-up host and a made-up plugin, nothing else.
 """
 
 import sys

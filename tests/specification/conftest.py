@@ -49,7 +49,7 @@ def write_specification(tmp_path: Path) -> WriteSpecification:
 
 @pytest.fixture
 def fill_in() -> Callable[[Path], None]:
-    """A function that fills in every blank of a specification, in its text, as a person would."""
+    """A function that fills in every blank in the text of a specification, as a user would."""
 
     def fill(path: Path) -> None:
         lines = path.read_text(encoding="utf-8").splitlines()

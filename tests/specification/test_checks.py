@@ -358,10 +358,10 @@ def test_every_problem_is_found_in_one_pass(check):
     ]
 
 
-def test_what_is_wrong_for_all_sessions_is_told_once(check):
+def test_an_error_of_all_sessions_is_reported_once(check):
     findings = check(GOOD.replace("session_start_time: 2024-05-03T14:30:00+02:00", "lab: 5"))
     assert [(finding.line, finding.message) for finding in findings] == [
-        (2, "'session_start_time' is missing"),  # of the second session, which has no metadata of its own
+        (2, "'session_start_time' is missing"),  # of the second session, which has no metadata
         (3, "wrong value of 'lab'"),
         (17, "'session_start_time' is missing"),
     ]
@@ -456,7 +456,7 @@ def test_options_of_an_unknown_interface_are_a_warning(check):
     assert finding.message == "unknown key 'Segm', which is ignored"
 
 
-def test_a_key_that_stands_twice_is_a_warning(check):
+def test_a_repeated_key_is_a_warning(check):
     finding = check(GOOD + "data_interfaces:\n  Segmentation: CaimanSegmentationInterface\n")[-1]
     assert finding.severity == "warning"
     assert finding.line == len(GOOD.strip().splitlines()) + 1
@@ -515,7 +515,7 @@ def test_an_option_of_all_interfaces_that_one_does_not_know(check):
     assert "Options here apply to every interface" in finding.remedy
 
 
-def test_options_by_interface_do_not_stand_at_the_top(check):
+def test_options_by_interface_are_errors_at_the_top(check):
     (finding,) = check(GOOD + "conversion_options:\n  Segmentation: {stub_test: true}\n")
     assert finding.message == "unknown key 'Segmentation'"
     assert "those of one are set in the session" in finding.remedy
@@ -655,7 +655,7 @@ def paths_in(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[
         yield from paths_in(item, (*path, key))
 
 
-def test_whatever_stands_anywhere_is_a_finding_and_no_crash(write_specification):
+def test_any_value_anywhere_is_a_finding_and_not_a_crash(write_specification):
     one_session = yaml.safe_load(GOOD.partition("      - nwbfile_name: two")[0].replace(TIME, f'"{TIME}"'))
     one_session["conversion_options"] = {"stub_test": True}
     for path in paths_in(one_session):
@@ -664,7 +664,7 @@ def test_whatever_stands_anywhere_is_a_finding_and_no_crash(write_specification)
             get_value(changed, path[:-1])[path[-1]] = odd
             specification = write_specification(yaml.safe_dump(changed))
             findings = check_specification(specification, Request(data_folder=DATA)).findings
-            assert findings or path[0] == "experiments", (path, odd)  # experiments may bear any name
+            assert findings or path[0] == "experiments", (path, odd)  # experiments may have any name
             assert all(finding.line > 0 and finding.message for finding in findings)
 
 

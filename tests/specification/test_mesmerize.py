@@ -139,5 +139,5 @@ def test_projections_that_caiman_did_not_save_are_written(batch: Path, fill_in: 
             stored = file[f"processing/ophys/SegmentationImages/{image}"][()]
         np.testing.assert_array_equal(stored, np.load(saved).T)
     np.save(batch.parent / UUIDS[3] / f"{UUIDS[3]}_mean_projection.npy", np.ones((64, 76)))
-    states = {record.session: record.state for record in convert_specification(path, folder, resume=True)}
-    assert states == {"mouse1": "skipped", "mouse2": "failed"}
+    state_of = {record.session: record.state for record in convert_specification(path, folder, resume=True)}
+    assert state_of == {"mouse1": "skipped", "mouse2": "failed"}

@@ -87,7 +87,7 @@ def test_filled_in_it_has_no_findings(scaffold, fill_in, names, as_planes):
     assert len(checked.sessions) == (1 if as_planes else len(names))
 
 
-def test_what_the_file_states_is_filled_in(scaffold):
+def test_what_the_file_contains_is_filled_in(scaffold):
     path = scaffold("sim2p_full")
     data = Document.read(path).data
     plane = get_value(data, (*PLANE, 0))
@@ -137,7 +137,7 @@ def test_several_files_are_several_sessions(scaffold):
     assert [session["nwbfile_name"] for session in sessions] == ["sim2p_full", "sim3d"]
     assert list(data["data_interfaces"]) == ["Segmentation"]
     (plane,) = get_value(data, PLANE)
-    # The two rates differ, and what is stated for all sessions would win over what each file states.
+    # The two rates differ, and metadata of all sessions would have precedence over those in each file.
     assert "imaging_rate" not in plane
     assert "grid_spacing" not in path.read_text(encoding="utf-8").split("ImagingPlane:")[1].split("device:")[0]
 
@@ -147,7 +147,7 @@ def test_sessions_that_are_alike_state_their_rate_once(scaffold):
     assert plane["imaging_rate"] == 15.49
 
 
-def test_planes_are_one_session_and_share_what_is_stated_once(scaffold, fill_in):
+def test_planes_are_one_session_with_shared_metadata(scaffold, fill_in):
     path = scaffold("sim2p_full", "sim2p_nb2", as_planes=True)
     fill_in(path)
     data = Document.read(path).data

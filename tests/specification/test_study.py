@@ -1,4 +1,4 @@
-"""Conversions of specifications: the same result as NeuroConv's own run, whichever interfaces they name."""
+"""Conversions of specifications: the same result as NeuroConv's own run, with any interfaces."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from caiman_interface.writer.chunk_writer import ChunkWriter
 
 DATA = Path(__file__).parents[1] / "data"
 
-# NeuroConv's advice against metadata in lists, which its schema of specifications demands.
+# NeuroConv's advice against metadata in lists, which its schema of specifications requires.
 pytestmark = pytest.mark.filterwarnings("ignore:.*old list-based format:FutureWarning")
 
 # NeuroConv before 0.10 cuts the letters n, w and b from the ends of names, so that none of these ends with them.

@@ -39,7 +39,7 @@ PLANES = """\
 
 @pytest.fixture
 def check(write_specification):
-    """A function that checks a specification with this metadata, in lines of its own, of these sessions."""
+    """A function that checks a specification with this metadata, in separate lines, and these sessions."""
 
     def check(*ophys: str, sessions: str = ONE, data_folder: Path = DATA) -> list[Finding]:
         text = SPECIFICATION.format(ophys="\n".join(f"    {line}" for line in ophys), sessions=sessions)
@@ -124,7 +124,7 @@ def test_nothing_is_said_while_a_file_is_missing(check):
         ),
     ],
 )
-def test_keys_that_no_interface_states(check, ophys, column, message, remedy):
+def test_keys_that_no_interface_has(check, ophys, column, message, remedy):
     (finding,) = check(ophys)
     assert (finding.severity, finding.line, finding.column) == ("warning", 5, column)
     assert finding.message == message
@@ -144,7 +144,7 @@ def test_a_device_that_no_plane_names(check):
     assert check("Device: [{name: Scope}]", plane) == []
     (finding,) = check("Device: [{name: Scope}, {name: Scpe}]", plane)
     assert finding.remedy == "Did you mean 'Scope' or 'Microscope'?"
-    # The one that a plane is on which names none.
+    # The device of a plane that does not name one.
     assert check("Device: [{name: Microscope}]", "ImagingPlane: [{name: ImagingPlane}]") == []
 
 

@@ -150,7 +150,7 @@ def test_arrays_that_a_restoration_left_behind(copy_of: Any, convert: Convert, t
     report = changed_after_conversion(caiman, tmp_path / "stale.nwb", restored, convert)
     found = {item.nwb: item.detail for item in report.different}
     for place in ("ImageSegmentation/PlaneSegmentation/eccentricity", "Fluorescence/DfOverFDenoised"):
-        assert "is in the order of before restore_discarded_components" in found[place]
+        assert "is in the order from before restore_discarded_components" in found[place]
 
 
 def test_lists_that_number_other_components(copy_of: Any, convert: Convert, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_a_difference_says_where_it_is_and_shows_both_values(caiman_files: dict[
         f"2 of 7800 values, the first at frame 7, ROI 3: {float(original)!r} in CaImAn, 1.25 in the NWB file"
     )
     assert "Different in the NWB file:\n  estimates/C = Fluorescence/Denoised: 2 of 7800 values" in str(report)
-    assert "The NWB file does not hold it all: 31 equal, 1 different, 0 missing." in str(report)
+    assert "The NWB file does not equal the CaImAn file: 31 equal, 1 different, 0 missing." in str(report)
 
 
 # Missing, and more than CaImAn has
@@ -420,7 +420,7 @@ def test_an_impossible_parameter_is_written_as_it_is_and_not_used(
 
 
 @pytest.mark.filterwarnings("ignore:An attribute 'name' already exists")  # NeuroConv reads the file to append to
-def test_several_analyses_in_one_file_are_told_apart_by_their_keys(
+def test_several_analyses_in_one_file_are_distinguished_by_their_keys(
     caiman_files: dict[str, Path], convert: Nwb, tmp_path: Path
 ) -> None:
     nwb = convert(caiman_files["sim2p_full"], tmp_path / "two.nwb")

@@ -1,4 +1,4 @@
-"""In-memory NWB files to write, and what stands in written ones."""
+"""In-memory NWB files to write, and the content of written ones."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def write_as_neuroconv_does(make: Callable[[], NWBFile], path: Path, **settings:
 
 
 def contents(path: Path) -> dict[str, Any]:
-    """All that stands in an HDF5 file: values, types and attributes, by path; settings of storage left out."""
+    """The content of an HDF5 file: values, types and attributes, by path; settings of storage left out."""
     found: dict[str, Any] = {}
 
     def note(name: str, node: Any) -> None:

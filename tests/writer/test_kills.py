@@ -27,7 +27,7 @@ def test_killed_conversion_leaves_the_old_or_the_new_file(tmp_path: Path, way: s
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    states = {state for _, _, state in found["results"]}
-    assert states == {"old", "new"}
+    found_states = {state for _, _, state in found["results"]}
+    assert found_states == {"old", "new"}
     assert sum(was_killed for _, was_killed, _ in found["results"]) >= 3
     assert found["entries"] == ["other.nwb", "target.nwb.zarr" if way == "zarr" else "target.nwb"]
