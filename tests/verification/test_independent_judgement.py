@@ -61,7 +61,7 @@ def test_stale_arrays_after_a_restoration(
     ignore_edits(monkeypatch)
     different = found(caiman_files["sim_restored_ecc_handpicked"], "different")
     assert different == {
-        place: f"the CaImAn file has no such values: {field} is in the order of before restore_discarded_components"
+        place: f"the CaImAn file has no such values: {field} is in the order from before restore_discarded_components"
         for place, field in LEFT_BEHIND.items()
     }
 

@@ -126,10 +126,10 @@ class History:
     def reason_against_order(self) -> str:
         """Why what edits do not move may be in another order, or nothing."""
         if self.is_restored:
-            return "is in the order of before restore_discarded_components"
+            return "is in the order from before restore_discarded_components"
         kept_all = self.removed == 0 and not self.is_online
         if kept_all or (self.is_selected and not self.removed):
-            return "may be in the order of before select_components"
+            return "may be in the order from before select_components"
         return ""
 
     def reason_against_column(self, field: str) -> str:
