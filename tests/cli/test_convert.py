@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from caiman_interface.cli import progress as streams
-from caiman_interface.cli.progress import Progress
+from caiman_interface.cli.progress import TerminalProgress
 from caiman_interface.specification.checks import CheckResult
 from caiman_interface.specification.conversion import Progressed, SessionOutcome
 from caiman_interface.specification.conversion_report import SessionRecord
@@ -450,7 +450,7 @@ def test_progress_is_drawn_on_a_terminal(monkeypatch):
     terminal = Console(file=StringIO(), force_terminal=True, width=100, color_system=None)
     monkeypatch.setattr(streams, "messages", lambda: terminal)
     sessions = [session(1, "mouse1"), session(2, "mouse2")]
-    with Progress(lambda _: None) as progress:
+    with TerminalProgress(lambda _: None) as progress:
         progress.checked(CheckResult(()), sessions)
         progress.started(sessions[0])
         progress.progressed(Progressed(1, 40_000_000, 160_000_000, 60_000))
@@ -467,7 +467,7 @@ def test_progress_is_drawn_on_a_terminal(monkeypatch):
 
 
 def test_progress_is_not_drawn_elsewhere(capsys):
-    with Progress(lambda _: None) as progress:
+    with TerminalProgress(lambda _: None) as progress:
         progress.checked(CheckResult(()), [session(1, "mouse1"), session(2, "mouse2")])
         progress.started(session(1, "mouse1"))
         progress.progressed(Progressed(1, 1, 2, 3))

@@ -116,13 +116,13 @@ def _convert(
 
     from .convert_findings import OPTION_OF, show_findings
     from .convert_request import read_options, read_request
-    from .progress import Progress
+    from .progress import TerminalProgress
 
     options = read_options(given)
     request = read_request(given)
     # Without a specification, nothing else sets these.
     named = [name for name, option in OPTION_OF.items() if not is_specification or given[_name_of(option)] is not None]
-    with Progress(lambda findings: show_findings(findings, named)) as progress:
+    with TerminalProgress(lambda findings: show_findings(findings, named)) as progress:
         if is_specification:
             report = convert_study(source, output, request, options, observer=progress)
         else:

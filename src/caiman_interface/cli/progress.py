@@ -25,7 +25,7 @@ def messages() -> Console:
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
-class Progress(ConversionObserver):
+class TerminalProgress(ConversionObserver):
     """A progress bar per session that is being converted, and one for all sessions.
 
     A context manager that draws on standard error if that is a terminal.

@@ -69,7 +69,7 @@ def write_report(
         picture or for a CaImAn file.
     """
     source, output = Path(source), Path(output)
-    check_output(output, overwrite=overwrite)
+    check_report_path(output, overwrite=overwrite)
     if caiman_file is not None and output.suffix.lower() != ".html":
         raise ValueError(f"Only a page (.html) shows a comparison with '{caiman_file}'; '{output}' is a picture.")
     heading = title or source.name
@@ -83,7 +83,7 @@ def write_report(
     return output
 
 
-def check_output(output: Path, *, overwrite: bool) -> None:
+def check_report_path(output: Path, *, overwrite: bool) -> None:
     """Raise the errors of `write_report` that concern its output."""
     if output.suffix.lower() not in FORMATS:
         raise ValueError(f"A report cannot be written to '{output}'. Its name must end in {', '.join(FORMATS)}.")

@@ -17,7 +17,7 @@ from .fields import with_help
 from .findings import Finding
 from .schema_findings import describe_schema_error, model_findings, schema_findings, unknown_key
 from .sessions import MetadataSource, suppress_list_format_warning
-from .text import get_value, plain, show_value
+from .text import as_json_data, get_value, show_value
 
 _GENERAL_BLOCKS = ("NWBFile", "Subject")
 _TIMES = (("NWBFile", "session_start_time"), ("Subject", "date_of_birth"))
@@ -70,7 +70,7 @@ def _general_errors(
     known = schema["properties"]
     blocks = {name: with_help(known[name], name) for name in _GENERAL_BLOCKS if name in known}
     general = {"type": "object", "required": schema.get("required", []), "properties": blocks}
-    yield from schema_findings(plain(metadata), general)
+    yield from schema_findings(as_json_data(metadata), general)
     for name in {name for source in sources for name in source.values if name not in known}:
         if near_matches(name, known):
             yield unknown_key((name,), list(known))

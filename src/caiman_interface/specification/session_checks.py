@@ -25,7 +25,7 @@ from .locations import trace_metadata
 from .metadata_checks import changed_lists, metadata_findings
 from .schema_findings import model_findings, schema_findings
 from .sessions import PATH_ARGUMENTS, Session, suppress_list_format_warning
-from .text import KeyPath, get_value, last_name, plain, show_value
+from .text import KeyPath, as_json_data, get_value, last_name, show_value
 from .unused import known_entries
 
 _NAMING_FIELDS = {"NWBFile": ("session_id", "session_start_time"), "Subject": ("subject_id",)}
@@ -124,7 +124,7 @@ def _source_findings(
         )
         return
     findings = [*_path_findings(path, arguments)]
-    findings += schema_findings(plain(arguments), interface_class.get_source_schema(), at=path)
+    findings += schema_findings(as_json_data(arguments), interface_class.get_source_schema(), at=path)
     if not findings and isinstance(error, ModelError):
         findings = model_findings(error, at=path)
     if isinstance(error, TimestampsError):
@@ -203,7 +203,7 @@ def _file_findings(session: Session, interfaces: Mapping[str, Any]) -> Iterator[
 
 def _option_findings(session: Session, name: str, interface: Any) -> Iterator[Finding]:
     options = session.options_of({name: interface})[name]
-    findings = schema_findings(plain(options), interface.get_conversion_options_schema())
+    findings = schema_findings(as_json_data(options), interface.get_conversion_options_schema())
     if not findings and isinstance(interface, CaimanSegmentationInterface):
         findings = [*_caiman_option_findings(interface, options)]
     own = session.session_options.get(name, {})

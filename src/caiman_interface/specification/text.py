@@ -52,6 +52,6 @@ def show_value(value: Any) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it, which is how NeuroConv checks it."""
+def as_json_data(value: Any) -> Any:
+    """Return a value with the types of JSON, which NeuroConv checks."""
     return json.loads(json.dumps(value, default=str))
