@@ -71,7 +71,7 @@ def slices_its_data(iterator: Any) -> bool:
 
 
 def add_device(nwbfile: NWBFile, metadata: Mapping[str, Any], device_key: str) -> Any:
-    """Return the device with that key in ``metadata["Devices"]``; it is added if the file has none of its name.
+    """Return the device with that key in ``metadata["Devices"]``; it is added unless the file has a device of its name.
 
     NeuroConv 0.10 has a function for this, which also supports types of extensions; 0.9.3 does not.
 

@@ -17,7 +17,7 @@ from .traces import Trace
 
 
 def read_background_footprints(estimates: Fields, context: AnalysisContext) -> Footprints | None:
-    """Return the spatial background ``b``, unread; None where there is none."""
+    """Return the spatial background ``b``, unread; None if there is none."""
 
     def convert(node: Node) -> Footprints | None:
         stored = StoredMatrix.checked(node, estimates.group.file_path)
@@ -27,7 +27,7 @@ def read_background_footprints(estimates: Fields, context: AnalysisContext) -> F
 
 
 def read_background_trace(estimates: Fields, context: AnalysisContext, footprints: Footprints | None) -> Trace | None:
-    """Return the temporal background ``f`` as (frames, background components), unread; None where there is none."""
+    """Return the temporal background ``f`` as (frames, background components), unread; None if there is none."""
     count = 0 if footprints is None else len(footprints)
 
     def convert(node: Node) -> Trace | None:
@@ -49,5 +49,5 @@ def read_background_trace(estimates: Fields, context: AnalysisContext, footprint
 
 
 def find_ring_model(estimates: Fields) -> StoredMatrix | None:
-    """Return the ring model ``W``, unread but checked; None where there is none."""
+    """Return the ring model ``W``, unread but checked; None if there is none."""
     return estimates.read("W", partial(StoredMatrix.checked, file_path=estimates.group.file_path), ndim=2)

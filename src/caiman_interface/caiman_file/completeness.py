@@ -13,7 +13,7 @@ from .footprints import Footprints
 from .frame import FrameShape
 from .omissions import UnusableFieldError
 
-# The fields of `estimates` that every file has, whatever the analysis and the release.
+# The fields of `estimates` that every file has, in all kinds of analysis and all releases.
 _FIELDS = (
     *("A", "A_thr", "Ab", "Ab_dense", "AtA", "AtY_buf", "C", "CC", "CY", "C_on", "Cf", "F_dff", "OASISinstances", "R"),
     *("S", "SNR_comp", "W", "YrA", "Yr_buf", "b", "b0", "bl", "c1", "center", "cnn_preds", "dims"),
@@ -31,7 +31,7 @@ _SHOWN_COMPONENTS = 10
 
 
 def missing_fields(estimates: Fields) -> tuple[str, ...]:
-    """Return the fields that the file lacks: an interrupted save omits all fields that come later."""
+    """Return the missing fields: an interrupted save omits all later fields."""
     present = set(estimates.names())
     return tuple(name for name in _FIELDS if name not in present)
 

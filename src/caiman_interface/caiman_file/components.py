@@ -62,7 +62,7 @@ class Components:
     frame_shape : tuple of int
         (rows, columns[, planes]).
     num_frames : int or None
-        Number of frames; None where there is no trace.
+        Number of frames; None if there is no trace.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Components:
 
     @cached_property
     def residual(self) -> Trace | None:
-        """The residual YrA (R where YrA is absent), lazy, of shape (frames, components); None where there is none."""
+        """The residual YrA (R where YrA is absent), lazy, of shape (frames, components); None if there is none."""
         return _trace(self._rows(self._residual_name))
 
     @cached_property
@@ -300,7 +300,7 @@ def stored_footprints(estimates: FileGroup) -> StoredMatrix:
 
 
 def read_discarded(estimates: Fields, context: AnalysisContext) -> Components | None:
-    """Return the components that ``select_components`` removed and kept in the file; None where there are none.
+    """Return the components that ``select_components`` removed and kept in the file; None if there are none.
 
     Also None if they cover frames that OnACID shrank (``ds_factor``): it enlarges only the other components.
     """

@@ -142,7 +142,7 @@ def numbers(values: NDArray[Any]) -> NDArray[Any]:
     if values.dtype.kind in _NUMBER_KINDS:
         return values
     if values.dtype.kind == "S":
-        with suppress(ValueError):  # none of the texts that only CaImAn takes for numbers
+        with suppress(ValueError):  # not one of the texts that only CaImAn reads as numbers
             return values.astype(np.float64)
     return np.array([_number(text_of(value)) for value in values.ravel()], dtype=np.float64).reshape(values.shape)
 

@@ -34,7 +34,7 @@ class Fields:
         self.log = log
 
     def read(self, name: str, convert: Callable[[Any], _T], *, ndim: int = 0) -> _T | None:
-        """Return what `convert` makes of a field, or None where it is absent or cannot be used.
+        """Return what `convert` makes of a field, or None if it is absent or cannot be used.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class Fields:
         return None
 
     def value(self, name: str) -> Any:
-        """Read a field or attribute as plain Python; None where it is absent or cannot be used."""
+        """Read a field or attribute as plain Python; None if it is absent or cannot be used."""
         try:
             return self.group.value(name)
         except (UnusableFieldError, CaimanFileError) as error:
@@ -69,7 +69,7 @@ class Fields:
         return sorted({*self.group.names(), *self.group.attribute_names()})
 
     def subgroup(self, name: str) -> Fields | None:
-        """Return the fields of a member that is a group; None where it is absent or not a group."""
+        """Return the fields of a member that is a group; None if it is absent or not a group."""
         group = self.read(name, self._as_group)
         return None if group is None else Fields(group, self.log)
 
@@ -120,7 +120,7 @@ class Fields:
         return np.asarray(read(node, self.group.file_path))
 
     def column(self, node: Node, count: int, *, allow_rows: bool = False) -> NDArray[Any] | None:
-        """Read one value (or, with `allow_rows`, one row of values) per component; None where none has a value.
+        """Read one value (or, with `allow_rows`, one row of values) per component; None if none has a value.
 
         Raises
         ------

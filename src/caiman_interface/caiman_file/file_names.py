@@ -62,7 +62,7 @@ def published_name(text: str, *, maybe_cut: bool = False) -> str:
 
 
 def published_value(value: Any) -> Any:
-    """Return a value of CaImAn's parameters as JSON can hold it, with `published_name` in place of each text.
+    """Return a value of CaImAn's parameters as plain data for JSON, with `published_name` in place of each text.
 
     Only texts in lists may have been cut off by CaImAn.
     """

@@ -145,5 +145,5 @@ def _inferred(root: Fields) -> dict[str, tuple[int, ...]]:
 
 
 def is_image(node: Node) -> bool:
-    """Return whether a node can hold the pixels of an image: a dataset of numbers that are not bool."""
+    """Return whether a node may contain the pixels of an image: a dataset of numbers that are not bool."""
     return isinstance(node, h5py.Dataset) and is_numeric(node) and node.dtype.kind != "b"

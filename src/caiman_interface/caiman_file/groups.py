@@ -58,7 +58,7 @@ class FileGroup:
         return [repr(text_of(name))[1:-1] for name in names if not is_name(name)]
 
     def find(self, name: str, *, ndim: int = 0) -> Node | None:
-        """Return a member, or None where it is absent.
+        """Return a member, or None if it is absent.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ class FileGroup:
         return FileGroup(node, self.file_path) if isinstance(node, h5py.Group) else None
 
     def text(self, name: str) -> str | None:
-        """Read a text, which is an attribute or, before 1.9.9, a dataset; None where it is absent."""
+        """Read a text, which is an attribute or, before 1.9.9, a dataset; None if it is absent."""
         value = self.value(name)
         return None if value is None else str(value)
 
@@ -113,7 +113,7 @@ class FileGroup:
         )
 
     def _link(self, name: str) -> h5py.SoftLink | h5py.ExternalLink | None:
-        """Return the soft or external link of a member; None where it is neither."""
+        """Return the soft or external link of a member; None if it is neither."""
         try:
             link = self._group.get(name, getlink=True)
         except DAMAGE:

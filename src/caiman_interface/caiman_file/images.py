@@ -82,7 +82,7 @@ def downsampled_shape(frame_shape: tuple[int, ...], *factors: int | None) -> tup
 
 
 def ring_model_frame(frame_shape: tuple[int, ...], init: InitParameters, pixels: int) -> tuple[int, ...] | None:
-    """Return the shape of the frame over which the ring model is defined; None where it is not clear.
+    """Return the shape of the frame over which the ring model is defined; None if it is not clear.
 
     Batch analysis downsamples the frame by ``init.ssub`` and by ``init.ssub_B``; in patches and online by the latter.
     """

@@ -19,7 +19,7 @@ _PIECEWISE_DIMENSIONS = 3
 
 
 def read_shifts(estimates: Fields, context: AnalysisContext) -> NDArray[np.float64] | None:
-    """Read the rigid shifts of motion correction, in pixels of the frame; None where there are none.
+    """Read the rigid shifts of motion correction, in pixels of the frame; None if there are none.
 
     Of several passes over the movie (``epochs``), the last one is returned, as for the traces. Where OnACID shrank the
     movie (``ds_factor``) and enlarged its results afterwards, the shifts are enlarged too.

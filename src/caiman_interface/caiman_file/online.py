@@ -53,7 +53,7 @@ class OnlineAnalysis:
 
     @classmethod
     def read(cls, root: Fields, parameters: CaimanParameters, count: int) -> OnlineAnalysis | None:
-        """Read the state of an analysis with `count` components; None where it is not online."""
+        """Read the state of an analysis with `count` components; None if it is not online."""
         if not any(root.is_present(name) for name in _ONLINE_MEMBERS):
             return None
         online, order = parameters.stored.get("online", {}), parameters.stored.get("preprocess", {}).get("p")

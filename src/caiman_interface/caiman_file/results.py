@@ -179,7 +179,7 @@ class CaimanResults(ResultFile):
 
     @cached_property
     def discarded(self) -> Components | None:
-        """The components that ``select_components`` removed and kept in the file; None where there are none.
+        """The components that ``select_components`` removed and kept in the file; None if there are none.
 
         Also None if they cover frames that OnACID shrank (``ds_factor``): it enlarges only the other components.
         """
@@ -187,12 +187,12 @@ class CaimanResults(ResultFile):
 
     @cached_property
     def background_footprints(self) -> Footprints | None:
-        """The spatial background ``b``; None where there is none."""
+        """The spatial background ``b``; None if there is none."""
         return read_background_footprints(self._estimates, self._context)
 
     @cached_property
     def background_trace(self) -> Trace | None:
-        """The temporal background ``f``, as (frames, background components); None where there is none."""
+        """The temporal background ``f``, as (frames, background components); None if there is none."""
         return read_background_trace(self._estimates, self._context, self.background_footprints)
 
     @cached_property
@@ -246,7 +246,7 @@ class CaimanResults(ResultFile):
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """The single values beside ``estimates`` and ``params``, by name: ``skip_refinement``, ``mmap_file``, …."""
+        """The single values next to ``estimates`` and ``params``, by name: ``skip_refinement``, ``mmap_file``, …."""
         names = [name for name in self._root.names() if self._root.read(name, _is_single)]
         values = {name: self._root.value(name) for name in names}
         values = {name: value for name, value in values.items() if not self._root.is_omitted(name)}

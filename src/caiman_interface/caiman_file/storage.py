@@ -205,7 +205,7 @@ def _are_usual_numbers(texts: list[str]) -> bool:
 
 
 def _are_equal(first: Any, second: Any) -> bool:
-    """Return whether two datasets of numbers hold the same values, read a block at a time."""
+    """Return whether two datasets of numbers have the same values, read block by block."""
     if not (isinstance(first, h5py.Dataset) and isinstance(second, h5py.Dataset)):
         return False
     check_is_stored(first)

@@ -34,9 +34,9 @@ class ArrayFacts(_Facts):
 class MetricFacts(ArrayFacts):
     """The outline of one value per component; the range ignores values that are not finite."""
 
-    lowest: float | None = Field(description="Smallest value; null where there is none.")
-    median: float | None = Field(description="Median; null where there is none.")
-    highest: float | None = Field(description="Largest value; null where there is none.")
+    lowest: float | None = Field(description="Smallest value; null if there is none.")
+    median: float | None = Field(description="Median; null if there is none.")
+    highest: float | None = Field(description="Largest value; null if there is none.")
 
 
 class ComponentFacts(_Facts):
@@ -62,7 +62,7 @@ class ComponentFacts(_Facts):
 class BackgroundFacts(_Facts):
     """How CaImAn modelled the background."""
 
-    components: int = Field(description="Background components (b and f); 0 where there are none.")
+    components: int = Field(description="Background components (b and f); 0 if there are none.")
     trace: ArrayFacts | None = Field(description="Outline of the traces of the background, (frames, components).")
     ring_model: bool = Field(description="Whether the file contains the one-photon ring model (W).")
 

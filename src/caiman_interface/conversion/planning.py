@@ -66,7 +66,7 @@ def timing_of(extractor: CaimanSegmentationExtractor) -> Timing:
 
 
 def sampling_frequency_of(extractor: CaimanSegmentationExtractor) -> float | None:
-    """Return the frames per second: of the times that were set, or the rate; None where there is neither."""
+    """Return the frames per second: of the times that were set, or the rate; None if there is neither."""
     rate: float | None = extractor.get_sampling_frequency()
     if not extractor.has_time_vector():
         return rate

@@ -6,7 +6,7 @@ from caiman_interface.extractor import CaimanSegmentationExtractor
 
 
 def summary(extractor: CaimanSegmentationExtractor, metadata_key: str, rate: float | None) -> dict[str, str]:
-    """Return what an interface holds, by label."""
+    """Return the content of an interface, by label."""
     results = extractor.results
     accepted = len(extractor.get_accepted_list())
     frames = "no traces" if results.num_frames is None else f"{results.num_frames} frames"

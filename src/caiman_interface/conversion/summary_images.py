@@ -1,4 +1,4 @@
-"""Images of the movie that another program saved beside the CaImAn file, such as the projections of mesmerize-core."""
+"""Images of the movie that another program saved, such as the projections of mesmerize-core."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def _found(file: Path) -> str:
 
 
 def _candidates(opened: h5py.File) -> str:
-    """Return the names of the datasets that may hold timestamps."""
+    """Return the names of the datasets that may contain timestamps."""
     names: list[str] = []
 
     def visit(name: str, node: h5py.Group | h5py.Dataset) -> None:

@@ -1,6 +1,6 @@
 """Metadata of an analysis: models, what a CaImAn file specifies, and NeuroConv's two formats of it.
 
-Everything that other rooms need is here; none of them has to know that there are two formats.
+Other rooms import only from here, and do not depend on the format.
 """
 
 from .from_lists import renamed_containers, shadows_other_segmentation, to_dictionaries

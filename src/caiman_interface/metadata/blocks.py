@@ -40,7 +40,7 @@ def uses_lists(metadata: Mapping[str, Any]) -> bool:
     if not isinstance(ophys, Mapping):
         return False
     images = ophys.get("SegmentationImages")
-    # In lists, the container of images has a name and a description beside the tables of ROIs.
+    # In lists, the container of images has a name and a description in addition to the tables of ROIs.
     images_are_listed = isinstance(images, Mapping) and any(isinstance(value, str) for value in images.values())
     return images_are_listed or bool(ophys.get("Devices")) or any(block in ophys for block in LIST_BLOCKS)
 

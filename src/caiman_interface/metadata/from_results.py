@@ -139,7 +139,7 @@ def with_new_names(metadata: dict[str, Any], own: dict[str, Any], renamed: dict[
     metadata : dict
         The whole metadata; it is not changed. Names that a user gave stay.
     own, renamed : dict
-        What `metadata_of` returns for the same file, with the names of `metadata` and with the wanted ones.
+        What `metadata_of` returns for the same file, with the names of `metadata` and with the new ones.
     """
     ophys = dict(metadata.get("Ophys") or {})
     for block in ("PlaneSegmentations", "RoiResponses", "SegmentationImages"):

@@ -151,7 +151,7 @@ def _entries(values: Mapping[str, Any], block: Block) -> Iterator[tuple[FieldPat
     """Yield path, name and content of each entry of a block."""
     entries = value_at(values, block)
     if isinstance(entries, Mapping):
-        # In lists, the container of images has its own name and description beside its entries.
+        # In lists, the container of images has its own name and description in addition to its entries.
         yield from (((*block, key), key, entry) for key, entry in entries.items() if not isinstance(entry, str))
     elif block in (_LISTED_PLANES, *_LISTED_DEVICES):
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):

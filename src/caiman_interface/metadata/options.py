@@ -45,7 +45,7 @@ class CaimanConversionOptions(CheckedModel):
     stub_samples: PositiveInt = Field(
         default=_DEFAULT_STUB_SAMPLES,
         title="Frames of a short test",
-        description="How many frames a short test writes.",
+        description="Number of frames that a short test writes.",
     )
     stub_frames: PositiveInt | None = Field(
         default=None,
@@ -134,5 +134,5 @@ class CaimanConversionOptions(CheckedModel):
 
     @property
     def num_stub_samples(self) -> int:
-        """How many frames a short test writes, under either name."""
+        """Number of frames that a short test writes, under either name."""
         return self.stub_frames or self.stub_samples

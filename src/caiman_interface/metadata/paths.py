@@ -39,7 +39,7 @@ _DEPTH_OF_NULL = 4
 
 
 def value_at(values: Any, path: Sequence[str | int]) -> Any:
-    """Return the value at a path, None where there is none."""
+    """Return the value at a path, None if there is none."""
     for step in path:
         if isinstance(values, Mapping):
             values = values.get(step)

@@ -1,4 +1,4 @@
-"""Find the objects of one CaImAn analysis in an NWB file, whatever names they have.
+"""Find the objects of one CaImAn analysis in an NWB file, regardless of their names.
 
 ``CaimanParameters`` records where each object is (parameter ``objects`` of the group ``analysis``). Files written by
 version 0.1 do not have this record; their objects are found by links, by their default names, or by the name of

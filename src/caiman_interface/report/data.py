@@ -37,7 +37,7 @@ _BLOCK_VALUES = 4_000_000
 
 
 class TraceSource(Protocol):
-    """A (frames, components) array that reads only what is asked for."""
+    """A (frames, components) array that reads only the requested part."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -140,7 +140,7 @@ class ReportData:
         FileNotFoundError
             If there is no such file.
         CaimanFileError, ValueError
-            If it holds no results of CaImAn, or several and no `metadata_key` is given.
+            If it contains no results of CaImAn, or several and `metadata_key` is not given.
         """
         source = Path(source)
         if is_nwb(source):
@@ -180,14 +180,14 @@ class ReportData:
 
     @property
     def pixel_size(self) -> tuple[float, float] | None:
-        """Micrometres per pixel in x and y (CaImAn's ``dxy``); None where it is CaImAn's default of 1."""
+        """Micrometres per pixel in x and y (CaImAn's ``dxy``); None if it is CaImAn's default of 1."""
         size = self.parameter("data", "dxy")
         if not isinstance(size, list) or len(size) < 2 or set(size) == {1}:  # noqa: PLR2004 (x and y)
             return None
         return float(size[0]), float(size[1])
 
     def parameter(self, group: str, name: str) -> Any:
-        """Return one of CaImAn's parameters; None where it is absent."""
+        """Return one of CaImAn's parameters; None if it is absent."""
         return self.parameters.get(group, {}).get(name)
 
     def tally(self) -> dict[str, int]:
@@ -245,7 +245,7 @@ def is_nwb(source: Path) -> bool:
     try:
         with h5py.File(source, "r") as file:
             return "nwb_version" in file.attrs
-    except OSError:  # whoever opens it as a CaImAn file reports what is wrong
+    except OSError:  # opening it as a CaImAn file reports the error
         return False
 
 

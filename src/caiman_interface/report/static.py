@@ -23,7 +23,7 @@ SHOWN_FRAMES = 3000
 """Number of frames of a trace that are drawn: with more, single transients cannot be distinguished."""
 
 _MANY_CONTOURS = 400
-"""From so many contours on they are one image in vector formats, which stay small and open at once."""
+"""From this number of contours on, they are one image in vector formats, so that files stay small and open quickly."""
 
 
 @contextmanager

@@ -74,7 +74,7 @@ class RestoreReport:
         return tuple(item for item in self.differences if item.is_written)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report in a form that JSON can hold."""
+        """Return the report as plain data for JSON."""
         return {
             "nwb_path": str(self.nwb_path),
             "hdf5_path": str(self.hdf5_path),

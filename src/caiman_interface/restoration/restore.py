@@ -29,7 +29,7 @@ def restore(
 ) -> RestoreReport:
     """Write the CaImAn file from which an analysis in an NWB file was converted.
 
-    CaImAn's ``load_CNMF`` opens the result. It is written to a temporary name beside it and renamed when it is
+    CaImAn's ``load_CNMF`` opens the result. It is written to a temporary name in the same folder and renamed when it is
     complete; traces are copied block by block.
 
     Parameters

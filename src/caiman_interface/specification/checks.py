@@ -56,7 +56,7 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to check or convert, besides the specification itself.
+    """What to check or convert, in addition to the specification.
 
     Attributes
     ----------

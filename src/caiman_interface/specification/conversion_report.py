@@ -26,7 +26,7 @@ class SessionContents:
     Attributes
     ----------
     rois : int or None
-        Components of the CaImAn files; None where there are none.
+        Components of the CaImAn files; None if there are none.
     accepted, evaluated : int or None
         How many of them CaImAn accepted, and how many it evaluated: of several files, it may have evaluated the
         components of some. None where it evaluated none.
@@ -52,7 +52,7 @@ class SessionRecord:
     sources : tuple of str
         Source files and folders.
     output : str or None
-        The NWB file, relative to the output folder; None where there is none.
+        The NWB file, relative to the output folder; None if there is none.
     state : {"started", "converted", "skipped", "failed", "not valid"}
         "started": the conversion has not ended, or was killed. "skipped": the output existed already. "not valid": the
         check before the conversion refused the session.
@@ -194,7 +194,7 @@ class ReportFiles:
 
 
 def read_reports(folder: str | Path) -> ConversionReport:
-    """Read the reports of a folder, of all shards; where two tell of a session, the newer file counts.
+    """Read the reports of a folder, of all shards; if two describe the same session, the newer one is used.
 
     Raises
     ------

@@ -25,9 +25,9 @@ class LocalWorkers(Workers):
     Parameters
     ----------
     jobs : int
-        How many.
+        Number of processes.
     threads : int or None
-        How many threads each session writes with.
+        Number of threads with which each session writes.
     listener : callable or None
         Called in this process with each `Progressed`.
     """
@@ -65,7 +65,7 @@ class LocalWorkers(Workers):
 
 
 def _pass_on(reports: Any, listener: Listener | None, has_ended: threading.Event) -> None:
-    """Pass reports of the workers on until all have ended and none is left."""
+    """Forward the reports of the workers until all have ended and no report is left."""
     while True:
         try:
             report = reports.get(timeout=_POLL_INTERVAL)
@@ -123,7 +123,7 @@ def _convert_in_worker(conversion: SessionConversion) -> SessionOutcome:
     try:
         _report(None)
         return convert_session(conversion, _report)
-    except SystemExit as end:  # the executor would go on
+    except SystemExit as end:  # the executor would continue
         os._exit(int(end.code or 0))
     finally:
         _is_idle.set()

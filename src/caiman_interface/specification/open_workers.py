@@ -35,7 +35,7 @@ def open_workers(
     Parameters
     ----------
     jobs : int
-        How many sessions are converted at a time on this machine.
+        Number of sessions that are converted at a time on this machine.
     scheduler : str, optional
         Address of a Dask scheduler, or "local" for a cluster of `jobs` processes on this machine.
     executor : concurrent.futures.Executor, optional

@@ -28,9 +28,9 @@ class Workers:
     function : callable
         Converts a session.
     width : int or None
-        How many sessions are given to it at a time; None for all.
+        Number of sessions that are submitted at a time; None for all.
     threads : int or None
-        How many threads each session writes with.
+        Number of threads with which each session writes.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ def run_sessions(
     Parameters
     ----------
     conversions : sequence of SessionConversion
-        What to convert.
+        The sessions to convert.
     workers : Workers
-        Where.
+        The executor and its function.
     starting : callable
-        Called with conversions before they are given to workers.
+        Called with conversions before they are submitted.
 
     Yields
     ------

@@ -32,7 +32,7 @@ UNREADABLE = (AttributeError, KeyError, MemoryError, OSError, OverflowError, Run
 
 
 def node_at(group: h5py.Group | None, path: str) -> Any | None:
-    """Return a dataset or group with values; None where it is absent, None in CaImAn, or cannot be read."""
+    """Return a dataset or group with values; None if it is absent, None in CaImAn, or cannot be read."""
     try:
         node = None if group is None else group.get(path)
         if node is None or isinstance(node, h5py.Datatype):
@@ -90,7 +90,7 @@ def array_at(group: h5py.Group | None, path: str, ndim: int) -> h5py.Dataset | N
 
 
 def numbers_at(group: h5py.Group | None, path: str) -> NDArray[Any] | None:
-    """Read numbers, which CaImAn may have saved as text such as ``b'-290.4'``; None where there are none."""
+    """Read numbers, which CaImAn may have saved as text such as ``b'-290.4'``; None if there are none."""
     node = node_at(group, path)
     if not isinstance(node, h5py.Dataset):
         return None
@@ -178,7 +178,7 @@ def _sparse_parts(node: Any | None) -> tuple[Any, Any, Any, tuple[int, int]] | N
 
 
 def matrix_shape_at(group: h5py.Group | None, path: str) -> tuple[int, int] | None:
-    """Return the shape of a matrix without reading its values; None where there is none."""
+    """Return the shape of a matrix without reading its values; None if there is none."""
     node = node_at(group, path)
     if isinstance(node, h5py.Dataset):
         is_matrix = node.dtype.kind in "biuf" and node.ndim in {1, 2}

@@ -121,7 +121,7 @@ def unequal(expected: NDArray[Any], found: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def text_difference(expected: Sequence[str], found: Sequence[str], what: str) -> str | None:
-    """Return which of two lists of texts differ; None where they are equal."""
+    """Return which of two lists of texts differ; None if they are equal."""
     if len(expected) != len(found):
         return f"{len(expected)} in CaImAn, {len(found)} in the NWB file"
     pairs = enumerate(zip(expected, found, strict=True))

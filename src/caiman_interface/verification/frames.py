@@ -56,7 +56,7 @@ def _shape_in_name(file: h5py.File) -> tuple[int, ...] | None:
 
 
 def num_frames_in(file: h5py.File) -> int | None:
-    """Return the number of frames that most traces of the components have; None where there is no trace."""
+    """Return the number of frames that most traces of the components have; None if there is no trace."""
     group = node_at(file, ESTIMATES)
     matrix = matrix_shape_at(group, "A")
     lengths = []

@@ -1,4 +1,4 @@
-"""Configure the datasets of a file with NeuroConv, without the walks through their rows that NeuroConv does."""
+"""Configure the datasets of a file with NeuroConv, without NeuroConv's iteration over their rows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def configure_for_hdf5(nwbfile: NWBFile, configuration: BackendConfiguration | N
 
 
 def _hide_data(nwbfile: NWBFile) -> dict[DatasetKey, Any]:
-    """Put stand-ins in place of data that NeuroConv would walk through in Python, or consume, to configure them.
+    """Replace data that NeuroConv would iterate over or consume by stand-ins, to configure them.
 
     Returns
     -------

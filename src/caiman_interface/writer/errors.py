@@ -1,4 +1,4 @@
-"""Errors of the disk in plain words."""
+"""Clear messages for disk errors."""
 
 from __future__ import annotations
 

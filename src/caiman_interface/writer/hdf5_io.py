@@ -29,11 +29,11 @@ _APPENDING = {"r+", "a"}
 class ParallelNWBHDF5IO(NWBHDF5IO):  # type: ignore[misc]  # pynwb is untyped
     """A drop-in for pynwb's `NWBHDF5IO` that writes new files in parallel, and completely or not at all.
 
-    In mode "w", data go to a hidden file beside the target. Large datasets that are stored with gzip or uncompressed
-    in chunks are read and compressed by several threads, with memory that does not grow with the data. When the
+    In mode "w", data are written to a hidden file in the folder of the target. Large datasets that are stored with gzip
+    or uncompressed in chunks are read and compressed by several threads; memory does not grow with the data. When the
     file is closed after a complete write, it is flushed to the disk, checked, and renamed to `path`. An error, or
-    leaving the context without a write, removes it and leaves what was at `path`. The settings of each `H5DataIO`
-    are honoured; the result is plain HDF5. Other modes, and `export`, write as pynwb does.
+    leaving the context without a write, removes it and does not change an existing file at `path`. The settings of each
+    `H5DataIO` are used; the result is plain HDF5. Other modes, and `export`, write as pynwb does.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Marks on in-memory NWB files whose authors want them written in parallel, whoever writes them."""
+"""Marks of in-memory NWB files that are to be written in parallel, also by NeuroConv's own writers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _marked: weakref.WeakKeyDictionary[Any, list[Callable[[], None]]] = weakref.Weak
 
 
 def mark_for_fast_write(nwbfile: Any, *, check: Callable[[], None] | None = None) -> None:
-    """Have a file written in parallel wherever NeuroConv writes it.
+    """Mark a file, so that NeuroConv writes it in parallel in all of its ways.
 
     The mark does not keep the file alive, and changes nothing in it.
 

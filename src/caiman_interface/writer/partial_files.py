@@ -1,8 +1,8 @@
 """Files that appear under their name only when they are complete.
 
-A file is written under a hidden name beside its target, ``.NAME.TOKEN.partial``, flushed to the disk, and renamed. An
-advisory lock on the partial file tells that the process that writes it is alive. Partial files without that lock were
-left by processes that were killed; they are removed when the next file is written to the same folder.
+A file is written under a hidden name, ``.NAME.TOKEN.partial``, in the folder of its target, flushed to the disk, and
+renamed. An advisory lock on the partial file shows that the process that writes it is alive. Partial files without that
+lock were left by processes that were killed; they are removed when the next file is written to the same folder.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _live: weakref.WeakSet[PartialFile] = weakref.WeakSet()
 
 
 class PartialFile:
-    """A file or folder that takes the place of its target when it is committed.
+    """A file or folder that replaces its target when it is committed.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class PartialFile:
         self._remove_own()
 
     def empty(self) -> None:
-        """Free the disk space of a partial file, so that whatever writes to it can be closed on a full disk."""
+        """Free the disk space of a partial file, so that its writer can be closed on a full disk."""
         if self._descriptor >= 0 and self._own.is_file():
             with suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
@@ -125,7 +125,7 @@ def discard_all() -> None:
 def remove_leftovers(folder: Path) -> None:
     """Remove the partial files in a folder whose processes no longer run.
 
-    Files whose lock cannot be tested, as on file systems without locks, are left alone.
+    Files whose lock cannot be tested, as on file systems without locks, are not removed.
     """
     with suppress(OSError):
         for path in list(folder.iterdir()):
@@ -181,7 +181,7 @@ def check_writable(path: Path) -> None:
 
 
 def _reserve(target: Path, *, folder: bool) -> tuple[Path, int]:
-    """Create and lock an empty file or folder beside the target, and return its path and its open descriptor."""
+    """Create and lock an empty file or folder in the folder of the target; return its path and open descriptor."""
     while True:
         path = hidden_path(target, "partial")
         try:
@@ -205,14 +205,14 @@ def _create(path: Path, *, folder: bool) -> int:
 
 
 def hidden_path(target: Path, kind: str) -> Path:
-    """Return an unused hidden path beside the target, named after it unless that name would be too long."""
+    """Return an unused hidden path in the folder of the target, named after it unless that name would be too long."""
     ending = f"{secrets.token_hex(4)}.{kind}"
     name = f".{target.name}.{ending}"
     return target.with_name(name if len(os.fsencode(name)) <= _LONGEST_NAME else f".{ending}")
 
 
 def _replace(path: Path, target: Path) -> None:
-    """Put a file or folder in the place of another, which may be a folder."""
+    """Replace a file or folder by another."""
     if not target.exists() or (path.is_file() and target.is_file()):
         path.replace(target)
     elif not exchange(path, target):

@@ -1,4 +1,4 @@
-"""Columns of numbers, such as pixel masks, that NeuroConv configures without walking through their rows."""
+"""Columns of numbers, such as pixel masks, that NeuroConv configures without iterating over their rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls of the operating system that Python does not offer everywhere."""
+"""Calls of the operating system that are not available on all systems."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from .partial_files import PartialFile, ReplacePolicy
 class AtomicNWBZarrIO(NWBZarrIO):  # type: ignore[misc]  # hdmf-zarr is untyped
     """A drop-in for hdmf-zarr's `NWBZarrIO` that writes new stores completely or not at all.
 
-    In mode "w", the store is written beside the target and takes its name when it is closed after a complete write.
-    Other modes, and targets that are not local paths, behave as in hdmf-zarr.
+    In mode "w", the store is written in the folder of the target. It gets its name when it is closed after a complete
+    write. Other modes, and targets that are not local paths, behave as in hdmf-zarr.
 
     Parameters
     ----------
