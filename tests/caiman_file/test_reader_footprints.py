@@ -229,3 +229,14 @@ def test_a_footprint_of_nan_is_located_in_the_middle(copy_of: Callable[[str], Pa
     extractor = CaimanSegmentationExtractor(path)
     assert extractor.get_roi_locations([0])[:, 0].tolist() == [29, 39]
     extractor.results.close()
+
+
+def test_weights_of_half_precision_are_counted_without_warning(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        weights = file["estimates/A/data"][()].astype(np.float16)
+        weights[0] = np.nan
+        del file["estimates/A/data"]
+        file["estimates/A/data"] = weights
+    with CaimanResults(path) as results, np.errstate(all="raise"):
+        assert results.components.footprints.odd_weights == (1, 0)

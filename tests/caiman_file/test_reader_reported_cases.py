@@ -152,3 +152,68 @@ def test_how_a_damaged_file_is_stored_can_be_described(copy_of: Callable[[str], 
         assert json.loads(json.dumps(results.stored_as))["estimates/shifts"][-1] == 1.5
         assert results.stored_as["estimates/C"] == ["float64", [13, 600]]
         assert [omission.field for omission in results.omissions] == ["estimates/shifts", "params/data/again"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "image"), [("sim2p_ser_v1.4.5", (60, 80), True), ("sim2p_onacid", (36, 44), False)]
+)
+def test_swapped_dims_without_those_of_the_root(
+    copy_of: Callable[[str], Path], name: str, shape: tuple[int, int], image: bool
+) -> None:
+    """The name of the memory-mapped movie, and the image by which OnACID divides the frames, have the right shape."""
+    path = copy_of(name)
+    with CaimanResults(path) as results:
+        footprints = results.components.footprints.images()
+    with h5py.File(path, "r+") as file:
+        if "dims" in file:
+            del file["dims"]
+        for place in ("estimates/dims", "params/data/dims"):
+            file[place][...] = shape[::-1]
+    with CaimanResults(path) as results:
+        assert results.frame_shape == shape
+        assert ("correlation" in results.images) == image
+        np.testing.assert_array_equal(results.components.footprints.images(), footprints)
+        omitted = {omission.field: omission.reason for omission in results.omissions}
+        assert omitted["estimates/dims"] == f"{shape[::-1]} contradicts the frame shape {shape}"
+        assert any("inferred from the movie" in warning for warning in results.warnings)
+
+
+def test_numbers_stored_as_arrays_of_length_one(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim_cnmfe_default_ssub")
+    with CaimanResults(path) as results:
+        expected = results.images["baseline"], results.ring_model_frame_shape
+    with h5py.File(path, "r+") as file:
+        for name in ("ssub", "ssub_B"):
+            replace(file["params/init"], name, file[f"params/init/{name}"][()].reshape(1))
+    with CaimanResults(path) as results:
+        np.testing.assert_array_equal(results.images["baseline"], expected[0])
+        assert results.ring_model_frame_shape == expected[1]
+        assert not results.omissions
+
+
+def test_a_pixel_size_of_zero_says_why_it_is_left_out(copy_of: Callable[[str], Path]) -> None:
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        replace(file["params/data"], "dxy", [0, 0])
+    with CaimanResults(path) as results:
+        assert results.omissions == (Omission("params/data/dxy", "is [0, 0]: input should be greater than 0"),)
+
+
+@pytest.mark.parametrize("storage", ["external", "virtual"])
+def test_a_trace_in_another_file_that_is_gone(copy_of: Callable[[str], Path], storage: str) -> None:
+    """HDF5 would give zeros for a virtual dataset, and an error in the middle of the conversion for an external one."""
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        shape = file["estimates/F_dff"].shape
+        del file["estimates/F_dff"]
+        if storage == "external":
+            file["estimates"].create_dataset("F_dff", shape, "f8", external=[("gone.bin", 0, h5py.h5f.UNLIMITED)])
+        else:
+            layout = h5py.VirtualLayout(shape, "f8")
+            layout[:] = h5py.VirtualSource("gone.hdf5", "F_dff", shape)
+            file["estimates"].create_virtual_dataset("F_dff", layout)
+    with CaimanResults(path) as results:
+        assert set(results.components.traces) == {"raw", "denoised", "deconvolved"}
+        (omission,) = results.omissions
+        assert omission.field == "estimates/F_dff"
+        assert "cannot be read" in omission.reason

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import h5py
@@ -119,13 +120,31 @@ def check_is_stored(dataset: h5py.Dataset) -> None:
     Raises
     ------
     UnusableFieldError
-        If the file contains nearly none of them.
+        If the file contains nearly none of them, or they are in another file that cannot be read.
     """
-    if dataset.shape is None or dataset.is_virtual or dataset.external is not None:
+    if dataset.shape is None:
+        return
+    if dataset.is_virtual or dataset.external is not None:
+        _check_other_files(dataset)
         return
     declared = int(dataset.size) * dataset.dtype.itemsize
     if declared > _CHECKED_BYTES and declared > _GREATEST_COMPRESSION * dataset.id.get_storage_size():
         message = f"declares {int(dataset.size)} values, of which the file stores nearly none"
+        raise UnusableFieldError(message)
+
+
+def _check_other_files(dataset: h5py.Dataset) -> None:
+    """Check that the files with the values of a dataset exist: HDF5 replaces those of a virtual one by zeros."""
+    names = [source.file_name for source in dataset.virtual_sources()] if dataset.is_virtual else []
+    folder = Path(dataset.file.filename).parent
+    missing = [name for name in names if name != "." and not (folder / name).exists() and not Path(name).exists()]
+    if dataset.external is not None:
+        try:
+            _ = dataset[(slice(1),) * dataset.ndim]
+        except OSError:
+            missing = [name for name, *_ in dataset.external]
+    if missing:
+        message = f"is stored in the file '{missing[0]}', which cannot be read"
         raise UnusableFieldError(message)
 
 

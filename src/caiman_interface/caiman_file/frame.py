@@ -69,7 +69,8 @@ def find_frame_shape(root: Fields, pixels: int) -> FrameShape:
                 root.omit(place, f"{other} has {math.prod(other)} pixels, the footprints have {pixels}")
             elif other != shape:
                 root.omit(place, f"{other} contradicts the frame shape {shape}")
-        return FrameShape(shape, tuple(place for place, other in fitting.items() if other == shape))
+        places = tuple(place for place, other in fitting.items() if other == shape)
+        return FrameShape(shape, places, None if places else "the movie on which CaImAn worked")
     inferred = _inferred(root)
     for place, shape in inferred.items():
         if math.prod(shape) == pixels:
@@ -122,12 +123,28 @@ def _shape(root: Fields, node: Node) -> tuple[int, ...]:
 
 
 def _most_reliable(root: Fields, fitting: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
-    """Choose among shapes with the right number of pixels; without ``/dims``, the correlation image decides."""
-    if FRAME_SHAPE_PLACES[0] not in fitting:
-        image = root.shape("estimates/Cn")
-        if image is not None and image in fitting.values():
-            return image
-    return next(iter(fitting.values()))
+    """Choose among shapes with the right number of pixels.
+
+    Without ``/dims``, the name of the memory-mapped movie, the image by which OnACID divides the frames or, between
+    several shapes, the correlation image decides: the other two places have rows and columns of an AVI movie swapped.
+    """
+    first = next(iter(fitting.values()))
+    if FRAME_SHAPE_PLACES[0] in fitting:
+        return first
+    same_lengths = [shape for shape in (_mapped_shape(root), root.shape("img_norm")) if shape is not None]
+    evidence = next((shape for shape in same_lengths if sorted(shape) == sorted(first)), None)
+    image = root.shape("estimates/Cn")
+    return evidence or (image if image is not None and image in fitting.values() else first)
+
+
+def _mapped_shape(root: Fields) -> tuple[int, ...] | None:
+    """Return the shape in the name of the memory-mapped movie."""
+    name: Any = root.value("mmap_file")
+    found = _MAPPED_SHAPE.search(name) if isinstance(name, str) else None
+    if found is None:
+        return None
+    rows, columns, planes = (int(length) for length in found.groups())
+    return (rows, columns) if planes == 1 else (rows, columns, planes)
 
 
 def _inferred(root: Fields) -> dict[str, tuple[int, ...]]:
@@ -136,12 +153,8 @@ def _inferred(root: Fields) -> dict[str, tuple[int, ...]]:
     image = root.shape("estimates/Cn")
     if image is not None and len(image) in {_IMAGE_DIMENSIONS, VOLUME_DIMENSIONS}:
         shapes["estimates/Cn"] = image
-    name: Any = root.value("mmap_file")
-    found = _MAPPED_SHAPE.search(name) if isinstance(name, str) else None
-    if found is not None:
-        rows, columns, planes = (int(length) for length in found.groups())
-        shapes["mmap_file"] = (rows, columns) if planes == 1 else (rows, columns, planes)
-    return shapes
+    mapped = _mapped_shape(root)
+    return shapes if mapped is None else {**shapes, "mmap_file": mapped}
 
 
 def is_image(node: Node) -> bool:

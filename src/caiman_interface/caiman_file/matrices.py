@@ -121,8 +121,9 @@ class StoredMatrix:
         not_finite = too_large = 0
         for start in range(0, stored.shape[0], step):
             sizes = np.abs(read(stored, self.file_path, slice(start, start + step)))
-            if np.max(sizes, initial=0) <= _GREATEST_SINGLE:
+            if float(np.max(sizes, initial=0)) <= _GREATEST_SINGLE:
                 continue
+            sizes = sizes.astype(np.float64)
             not_finite += int(np.count_nonzero(~np.isfinite(sizes)))
             too_large += int(np.count_nonzero(np.isfinite(sizes) & (sizes > _GREATEST_SINGLE)))
         return OddWeights(not_finite, too_large)

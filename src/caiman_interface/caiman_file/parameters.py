@@ -21,6 +21,14 @@ class ParameterGroup(BaseModel):
 
     model_config = ConfigDict(extra="allow", arbitrary_types_allowed=True, frozen=True)
 
+    @field_validator("fr", "ssub", "ssub_B", "center_psf", "use_ecc", mode="before", check_fields=False)
+    @classmethod
+    def _one_value(cls, value: Any) -> Any:
+        """Return the value of an array of length one, as some versions of numpy make of a number."""
+        if isinstance(value, list) and len(value) == 1:
+            return value[0]
+        return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+
 
 class DataParameters(ParameterGroup):
     """The description of the movie (``params/data``)."""
@@ -46,13 +54,6 @@ class DataParameters(ParameterGroup):
             return value
         lengths = np.ravel(value).tolist()
         return lengths * 2 if len(lengths) == 1 else lengths
-
-    @field_validator("fr", mode="before")
-    @classmethod
-    def _one_number(cls, value: Any) -> Any:
-        if isinstance(value, list) and len(value) == 1:
-            return value[0]
-        return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
 
 
 class InitParameters(ParameterGroup):
@@ -142,7 +143,8 @@ def _typed(model: type[ParameterGroup], values: dict[str, Any], group: Fields) -
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        wrong = {str(problem["loc"][0]): problem["msg"] for problem in error.errors()}
+        # Of several problems of one parameter the first is the cause.
+        wrong = {str(problem["loc"][0]): problem["msg"] for problem in reversed(error.errors())}
     for name, message in wrong.items():
         group.omit(name, f"is {shown_value(values[name])}: {message[:1].lower()}{message[1:]}")
     return model.model_validate({name: value for name, value in values.items() if name not in wrong})

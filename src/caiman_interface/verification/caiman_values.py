@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Container, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -75,9 +76,16 @@ def _is_none(node: h5py.Dataset | h5py.Group) -> bool:
 
 
 def _is_only_declared(dataset: h5py.Dataset) -> bool:
-    """Return whether a dataset declares many values and the file stores nearly none of them."""
-    if dataset.shape is None or dataset.is_virtual or dataset.external is not None:
+    """Return whether a dataset declares values that do not exist: nearly none is stored, or another file is missing."""
+    if dataset.shape is None:
         return False
+    if dataset.external is not None:
+        _ = dataset[(slice(1),) * dataset.ndim]  # an error where the other file is missing
+        return False
+    if dataset.is_virtual:
+        folder = Path(dataset.file.filename).parent
+        names = {source.file_name for source in dataset.virtual_sources()} - {"."}
+        return not all((folder / name).exists() or Path(name).exists() for name in names)
     declared = int(dataset.size) * dataset.dtype.itemsize
     return bool(declared > _CHECKED_BYTES and declared > _GREATEST_COMPRESSION * dataset.id.get_storage_size())
 

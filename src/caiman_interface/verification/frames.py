@@ -19,16 +19,23 @@ _SHAPE_IN_NAME = re.compile(r"_d1_(\d+)_d2_(\d+)_d3_(\d+)_")
 def frame_shape_in(file: h5py.File) -> tuple[int, ...] | None:
     """Return (rows, columns[, planes]) of the footprints; None where the file does not say.
 
-    Without the root's ``dims``, which is right for AVI movies too, the correlation image decides between shapes with
-    the same number of pixels.
+    Without the root's ``dims``, which is right for AVI movies too, the shape of the movie that CaImAn worked on counts,
+    or the correlation image decides between shapes with the same number of pixels.
     """
     matrix = matrix_shape_at(node_at(file, ESTIMATES), "A")
     shapes = {place: shape for place in _PLACES if (shape := _lengths(file, place)) is not None}
     shapes = {place: shape for place, shape in shapes.items() if matrix is not None and math.prod(shape) == matrix[0]}
     image = node_at(file, "estimates/Cn")
     of_image = image.shape if isinstance(image, h5py.Dataset) and image.ndim in {2, 3} and image.size else None
-    if "dims" not in shapes and of_image in shapes.values():
-        return of_image
+    if "dims" not in shapes and shapes:
+        norm = node_at(file, "img_norm")
+        of_norm = norm.shape if isinstance(norm, h5py.Dataset) and norm.size else None
+        sides = sorted(next(iter(shapes.values())))
+        for evidence in (_shape_in_name(file), of_norm):
+            if evidence is not None and sorted(evidence) == sides:
+                return evidence
+        if of_image in shapes.values():
+            return of_image
     guessed = (*shapes.values(), of_image, _shape_in_name(file))
     return next(
         (shape for shape in guessed if shape is not None and matrix is not None and math.prod(shape) == matrix[0]), None
