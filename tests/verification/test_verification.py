@@ -509,3 +509,20 @@ def test_a_large_trace_is_compared_in_blocks_of_whole_chunks() -> None:
     ones = np.broadcast_to(np.float64(1), stored.shape)
     assert difference(ones, stored, ("frame", "ROI")) is None
     assert 2**20 < stored.largest <= 16 * 2**20
+
+
+def test_a_group_in_the_place_of_a_parameter_is_compared(
+    copy_of: Callable[[str], Path], convert: Callable[..., Path], tmp_path: Path
+) -> None:
+    """It cannot be used as a parameter, and is written as it is."""
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        del file["params/data/dxy"]
+        for name, value in {"data": [1.0], "indices": [3], "indptr": [0, 1], "shape": [5, 1]}.items():
+            file[f"params/data/dxy/{name}"] = value
+    nwb = convert(path, tmp_path / "group.nwb")
+    report = verify(path, nwb)
+    assert report.ok, str(report)
+    with h5py.File(path, "r+") as file:
+        file["params/data/dxy/data"][0] = 2.0
+    assert {item.nwb for item in verify(path, nwb).different} == {"CaimanParameters/data/dxy/data"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -237,17 +237,17 @@ def plain(value: Any) -> Any:
     return None if decoded == _NONE else decoded
 
 
-def parameters_in(group: h5py.Group, start: str, omitted: Container[str]) -> Iterator[tuple[str, Any]]:
+def parameters_in(group: h5py.Group, start: str) -> Iterator[tuple[str, Any]]:
     """Yield the parameters below a group, whose path is `start`, by their path from there, with plain values.
 
-    A group that the conversion leaves out (`omitted`, by its path in the file) and what cannot be read are passed over.
+    What cannot be read is passed over.
     """
-    for path, value in _values_below(group, start, omitted, frozenset(), itertools.count()):
+    for path, value in _values_below(group, start, frozenset(), itertools.count()):
         yield path.removeprefix(start), value
 
 
 def _values_below(
-    group: h5py.Group, start: str, omitted: Container[str], above: frozenset[int], visited: Iterator[int]
+    group: h5py.Group, start: str, above: frozenset[int], visited: Iterator[int]
 ) -> Iterator[tuple[str, Any]]:
     address = h5py.h5o.get_info(group.id).addr
     if address in above or len(above) > DEEPEST:  # a group that contains itself, or that CaImAn does not write
@@ -259,8 +259,8 @@ def _values_below(
         if next(visited) > MOST_MEMBERS:
             return
         node = group.get(name) if is_readable(group, name) else None
-        if isinstance(node, h5py.Group) and start + name not in omitted:
-            yield from _values_below(node, f"{start}{name}/", omitted, above | {address}, visited)
+        if isinstance(node, h5py.Group):
+            yield from _values_below(node, f"{start}{name}/", above | {address}, visited)
         elif isinstance(node, h5py.Dataset):
             yield start + name, plain(node)
 

@@ -162,9 +162,7 @@ def parameter_results(context: Context, analysis: Mapping[str, Any]) -> Iterator
     for group in named(params) if isinstance(params, h5py.Group) else ():
         node = params.get(group)
         if isinstance(node, h5py.Group):
-            expected.update(
-                {(group, name): value for name, value in parameters_in(node, f"params/{group}/", context.omitted)}
-            )
+            expected.update({(group, name): value for name, value in parameters_in(node, f"params/{group}/")})
     paths = {key: _parameter_paths(context, *key) for key in expected}
     table = context.objects.parameters_table
     if table is None:
