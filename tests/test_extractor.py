@@ -537,7 +537,10 @@ def test_one_background_component_a_pixel() -> None:
     ("ids", "message"),
     [
         ([], "cannot be empty"),
-        ([5, 99], r"ROI ids \[99\] not found in extractor of .*sim2p_full.hdf5. It holds the ROIs \[0, 1, .*12\] and"),
+        (
+            [5, 99],
+            r"ROI ids \[99\] not found in extractor of .*sim2p_full.hdf5. It contains the ROIs \[0, .*12\] and",
+        ),
         (["background1"], r"\['background1'\] not found .* background components \['background0'\]"),
         (["5"], r"ROI ids \['5'\] not found"),
         ([5, 7, 5], r"ROI ids \[5\] are listed twice"),
@@ -551,7 +554,7 @@ def test_rois_that_cannot_be_selected(ids: list[Any], message: str) -> None:
 
 def test_ids_that_are_not_in_a_view() -> None:
     view = open_file("sim2p_full").select_rois([5, 7])
-    with pytest.raises(ValueError, match=r"\[0\] not found .* It holds the ROIs \[5, 7\] and .* components \[\]"):
+    with pytest.raises(ValueError, match=r"\[0\] not found .* It contains the ROIs \[5, 7\] and .* components \[\]"):
         view.get_property("snr", [0])
     with pytest.raises(ValueError, match=r"\['background0'\] not found"):
         view.get_background_pixel_masks(["background0"])

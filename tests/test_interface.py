@@ -320,7 +320,7 @@ def test_chosen_rois(opened: Callable[..., CaimanSegmentationInterface]) -> None
 
 def test_rois_that_are_not_there(interface: CaimanSegmentationInterface) -> None:
     nwbfile = mock_NWBFile()
-    with pytest.raises(ValueError, match=r"ROI ids \[99\] not found .*sim2p_full.hdf5. It holds the ROIs \[0, 1,"):
+    with pytest.raises(ValueError, match=r"ROI ids \[99\] not found .*sim2p_full.hdf5. It contains the ROIs \[0, 1,"):
         interface.add_to_nwbfile(nwbfile, roi_ids_to_add=[5, 99])
     assert not nwbfile.processing
 

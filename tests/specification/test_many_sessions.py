@@ -130,7 +130,7 @@ def test_resume_skips_what_was_made_from_the_same_input(study):
 def test_existing_files_without_a_report_are_named(study, tmp_path):
     (tmp_path / "s00.nwb").write_text("mine")
     (record,) = convert_specification(study[0], tmp_path, resume=True, only=["s00"])
-    assert (record.state, "no report tells what it was made from" in record.error) == ("failed", True)
+    assert (record.state, "no report contains its sources" in record.error) == ("failed", True)
     (record,) = convert_specification(study[0], tmp_path, skip_existing=True, only=["s00"])
     assert record.state == "skipped"
     (record,) = convert_specification(study[0], tmp_path, only=["s00"])

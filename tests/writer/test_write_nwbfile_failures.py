@@ -79,19 +79,19 @@ def test_data_that_end_early_are_refused(tmp_path: Path, *, parallel: bool) -> N
     data = Lying(np.ones((437, 300)), shape=(500, 300), dtype="f8", parallel=parallel)
     nwbfile = file_with(SliceableDataChunkIterator(data=data, chunk_shape=(50, 300)))
     with pytest.raises(
-        ValueError, match=r"have shape \(500, 300\), but give shape \(\d+, 300\) for \[\d+:\d+, 0:300\]"
+        ValueError, match=r"have shape \(500, 300\), but return shape \(\d+, 300\) for \[\d+:\d+, 0:300\]"
     ):
         write_nwbfile(nwbfile, tmp_path / "ours.nwb")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_values_that_the_declared_type_cannot_hold_are_refused(tmp_path: Path) -> None:
+def test_values_that_the_declared_type_cannot_represent_are_refused(tmp_path: Path) -> None:
     def declared(values: NDArray[Any], dtype: str) -> NWBFile:
         data = Lying(values, shape=values.shape, dtype=dtype, parallel=True)
         return file_with(SliceableDataChunkIterator(data=data, chunk_shape=(50, 300)))
 
     values = np.arange(150_000.0).reshape(500, 300)
-    with pytest.raises(ValueError, match=r"declared as int16, but give float64 for .*, which it cannot hold"):
+    with pytest.raises(ValueError, match=r"declared as int16, but return values of float64 for .* that int16 cannot"):
         write_nwbfile(declared(values, "i2"), tmp_path / "ours.nwb")
     assert list(tmp_path.iterdir()) == []
     for dtype in ("i4", "f4", ">f4"):

@@ -26,7 +26,7 @@ def names_for_dandi(identities: Sequence[Mapping[str, Any]]) -> list[str]:
     ImportError
         If the package `dandi` is not installed.
     ValueError
-        If the metadata cannot tell the sessions apart.
+        If the metadata do not distinguish the sessions.
     """
     from dandi.organize import create_unique_filenames_from_metadata
 
@@ -34,6 +34,6 @@ def names_for_dandi(identities: Sequence[Mapping[str, Any]]) -> list[str]:
     try:
         named = create_unique_filenames_from_metadata(metadata=records)
     except Exception as error:  # dandi reads the files, which do not exist yet, if the metadata are the same
-        message = "subject_id, session_id and session_start_time do not tell the sessions apart"
+        message = "subject_id, session_id and session_start_time do not distinguish the sessions"
         raise ValueError(message) from error
     return [str(record["dandi_filename"]).removesuffix(".nwb") for record in named]

@@ -100,7 +100,7 @@ def _odd_weights(field: str, footprints: Footprints) -> Iterator[str]:
     if too_large:
         yield (
             f"{field} contains {_weights(too_large)} too large for single precision: infinity in the image masks of "
-            "roiextractors and in pixel_mask, whose correction holds the value."
+            "roiextractors and in pixel_mask, whose correction contains the value."
         )
 
 

@@ -68,7 +68,7 @@ class BackgroundFacts(_Facts):
 
 
 class Note(_Facts):
-    """Something about the file that is worth knowing."""
+    """A note on the values of a file."""
 
     code: str = Field(description="Stable name of the kind of note.")
     message: str = Field(description="The same in words.")
@@ -109,7 +109,7 @@ class FileSummary(_Facts):
     missing: tuple[str, ...] = Field(description="What CaImAn can compute, and this file does not contain.")
     left_out: tuple[LeftOutField, ...] = Field(description="Fields of the file that cannot be used.")
     warnings: tuple[str, ...] = Field(description="What is suspicious about the values that are used.")
-    notes: tuple[Note, ...] = Field(description="What is worth knowing.")
+    notes: tuple[Note, ...] = Field(description="Notes on the values, such as defaults and unevaluated components.")
 
 
 def describe_file(results: CaimanResults) -> FileSummary:
@@ -226,7 +226,7 @@ def _not_computed(results: CaimanResults, facts: dict[str, dict[str, Any]]) -> t
 
 
 def _notes(results: CaimanResults) -> tuple[Note, ...]:
-    """Return what is worth knowing about the values."""
+    """Return the notes on the values."""
     facts = _component_facts(results)
     notes = {
         **_component_notes(facts),

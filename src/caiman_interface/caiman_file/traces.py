@@ -137,7 +137,7 @@ def _split_key(key: Any) -> tuple[AxisKey, AxisKey]:
         raise IndexError(message)
     ellipses = [place for place, item in enumerate(keys) if isinstance(item, EllipsisType)]
     if len(ellipses) > 1:
-        message = "An index can hold one ellipsis ('...')."
+        message = "An index can contain only one ellipsis ('...')."
         raise IndexError(message)
     if ellipses:
         missing = 2 - (len(keys) - 1)

@@ -121,7 +121,7 @@ class RoiExtractor(ExtractorBase):
         missing = [item for item in plain if item not in positions]
         if missing:
             message = (
-                f"{kind} {missing[:MOST_LISTED]} not found in extractor of {self.file_path}. It holds the ROIs "
+                f"{kind} {missing[:MOST_LISTED]} not found in extractor of {self.file_path}. It contains the ROIs "
                 f"{_shown(self.get_roi_ids())} and the background components {_shown(self.get_background_ids())}."
             )
             raise ValueError(message)

@@ -63,7 +63,7 @@ class CaimanConversionOptions(CheckedModel):
     accepted_by: Literal["auto", "manual", "both"] = Field(
         default="auto",
         title="Accepted by",
-        description="Which judgement counts for accepted_only: 'auto' is CaImAn's evaluation, 'manual' the components "
+        description="The decision that accepted_only uses: 'auto' is CaImAn's evaluation, 'manual' the components "
         "accepted by hand in CaImAn's viewer, 'both' the evaluation as corrected by hand.",
     )
     roi_ids_to_add: ListOf[int | str] | None = Field(

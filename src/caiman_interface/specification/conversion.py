@@ -176,7 +176,7 @@ def _resume(conversion: SessionConversion, record: SessionRecord) -> SessionReco
     if conversion.overwrite:
         return None
     why = (
-        "no report tells what it was made from"
+        "no report contains its sources"
         if previous is None or previous.fingerprint is None
         else "it was made from other sources, metadata, options or versions"
     )

@@ -86,9 +86,9 @@ def convert_specification(
     skip_existing : bool, default: False
         Whether to skip sessions whose output exists.
     resume : bool, default: False
-        Whether to skip sessions whose output was made from the same source bytes, metadata, options and versions, as
-        the report in `output_folder` tells. Outputs made from others are converted again with `overwrite`, else they
-        are errors.
+        Whether to skip sessions whose output was made from the same source bytes, metadata, options and versions,
+        according to the report in `output_folder`. Other outputs are converted again with `overwrite`, and are errors
+        without it.
     verify : bool, default: False
         Whether an NWB file is kept only if it equals its CaImAn files, value by value.
     strict : bool, default: False

@@ -242,8 +242,8 @@ def read_checked(source: BlockSource, region: Region) -> NDArray[Any]:
     wanted = region_shape(region)
     if values.shape != wanted:
         message = (
-            f"The data have shape {source.shape}, but give shape {values.shape} for [{describe_region(region)}], "
-            f"where {wanted} was expected: the file behind them may be cut off."
+            f"The data have shape {source.shape}, but return shape {values.shape} for [{describe_region(region)}], "
+            f"expected {wanted}: their file may be cut off."
         )
         raise ValueError(message)
     if values.dtype == source.dtype:
@@ -253,8 +253,8 @@ def read_checked(source: BlockSource, region: Region) -> NDArray[Any]:
     # Narrower floating-point numbers are rounded, as HDF5 does; whole numbers and records must not change.
     if source.dtype.kind not in "fc" and not np.array_equal(converted, values):
         message = (
-            f"The data are declared as {source.dtype}, but give {values.dtype} for [{describe_region(region)}], "
-            "which it cannot hold."
+            f"The data are declared as {source.dtype}, but return values of {values.dtype} for "
+            f"[{describe_region(region)}] that {source.dtype} cannot represent."
         )
         raise ValueError(message)
     return converted
