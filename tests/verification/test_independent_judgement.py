@@ -44,7 +44,7 @@ def found(convert: Convert, tmp_path: Path) -> Callable[[Path, str], dict[str, s
 
 
 def replace(group: h5py.Group, name: str, value: Any) -> None:
-    if name in group:
+    if group.get(name, getlink=True) is not None:
         del group[name]
     group[name] = value
 
@@ -173,3 +173,19 @@ def test_usable_fields_that_the_reader_leaves_out(
     monkeypatch.setattr(Fields, "read", without)
     missing = found(caiman_files[name], "missing")
     assert set(fields.values()) <= missing.keys()
+
+
+@pytest.mark.parametrize("link", [h5py.SoftLink("/nowhere"), h5py.ExternalLink("gone.hdf5", "/x")])
+def test_links_to_nothing_are_judged_as_the_reader_does(
+    copy_of: Callable[[str], Path], convert: Convert, tmp_path: Path, link: Any
+) -> None:
+    path = copy_of("sim2p_full")
+    with h5py.File(path, "r+") as file:
+        estimates = file["estimates"]
+        for name in ("idx_components_bad", "discarded_components"):
+            replace(estimates, name, "NoneType")
+        del estimates["discarded_components"]
+        for name in ("idx_components", "discarded_components/A", "YrA", "SNR_comp", "b", "Cn"):
+            replace(estimates, name, link)
+    report = verify(path, convert(path, tmp_path / "linked.nwb"))
+    assert report.ok, str(report)

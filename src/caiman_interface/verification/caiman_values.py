@@ -18,6 +18,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from .lazy_arrays import held_dtype
+
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
@@ -62,9 +64,7 @@ def is_given(group: h5py.Group | None, name: str, ndim: int) -> bool:
             is_zero = node.size == 0 or (node.shape == () and node.dtype.kind in "biuf" and bool(node[()] == 0))
             return not is_zero and node_at(group, name) is not None
         return not isinstance(node, h5py.Dataset | h5py.Group) or not _is_none(node)
-    except KeyError:
-        return False
-    except UNREADABLE:
+    except UNREADABLE:  # a damaged value, or a link to a file that is gone
         return True
 
 
@@ -213,6 +213,19 @@ def text(value: Any) -> str:
     return stored.decode("utf-8", errors="replace").replace("\0", "\ufffd")
 
 
+def text_at(group: h5py.Group | None, name: str) -> str | None:
+    """Read a text, which is an attribute or, before CaImAn 1.9.9, a dataset; None where there is none."""
+    node = node_at(group, name)
+    try:
+        if isinstance(node, h5py.Dataset):
+            stored = node[()] if node.shape == () else None
+        else:
+            stored = None if group is None else group.attrs.get(name)
+    except UNREADABLE:
+        return None
+    return text(stored) if isinstance(stored, str | bytes) else None
+
+
 def named(group: h5py.Group | h5py.AttributeManager) -> Iterator[str]:
     """Yield the names of members or attributes that are plain text, and not paths; the others cannot be looked up."""
     for name in group:
@@ -287,57 +300,3 @@ def is_same_json(one: str, other: Any) -> bool:
         return json.dumps(json.loads(one)) == json.dumps(other)
     except (TypeError, ValueError):
         return False
-
-
-class Transposed:
-    """Some rows of a (components, frames) dataset as a lazy (frames, components) array.
-
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-        Shape (components, frames).
-    rows : array of int
-        The components, in this order.
-    frames : slice
-        The frames.
-    """
-
-    def __init__(self, dataset: h5py.Dataset, rows: NDArray[np.intp], frames: slice) -> None:
-        self._dataset = dataset
-        self._rows = rows
-        self._first = frames.start
-        self.shape = (frames.stop - frames.start, len(rows))
-        self.dtype = held_dtype(dataset.dtype)
-
-    def __getitem__(self, block: tuple[slice, slice]) -> NDArray[Any]:
-        frames, columns = block
-        rows = self._rows[columns]
-        if len(rows) == 0:
-            return np.empty((frames.stop - frames.start, 0), dtype=self.dtype)
-        low, high = int(rows.min()), int(rows.max()) + 1
-        values = self._dataset[low:high, self._first + frames.start : self._first + frames.stop]
-        return np.asarray(values[rows - low].T.astype(self.dtype))
-
-
-class Sum:
-    """The sum of two lazy arrays."""
-
-    def __init__(self, one: Transposed, other: Transposed) -> None:
-        self._parts = one, other
-        self.shape = one.shape
-        self.dtype = np.result_type(one.dtype, other.dtype)
-
-    def __getitem__(self, block: tuple[slice, slice]) -> NDArray[Any]:
-        one, other = (part[block] for part in self._parts)
-        with np.errstate(invalid="ignore", over="ignore"):
-            return np.asarray(one + other)
-
-
-def held_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type that a NWB file has for values of a type: 0 and 1 for truth values, at most 64 bits."""
-    if dtype.kind == "b":
-        return np.dtype(np.uint8)
-    if dtype.kind == "f" and dtype.itemsize > np.dtype(np.float64).itemsize:
-        return np.dtype(np.float64)
-    native: np.dtype[Any] = dtype.newbyteorder("=")
-    return native

@@ -8,7 +8,7 @@ import re
 import h5py
 import numpy as np
 
-from .caiman_values import matrix_shape_at, node_at, text
+from .caiman_values import matrix_shape_at, node_at, text_at
 from .fields import ESTIMATES
 
 _PLACES = ("dims", "estimates/dims", "params/data/dims")
@@ -52,10 +52,8 @@ def _lengths(file: h5py.File, place: str) -> tuple[int, ...] | None:
 
 
 def _shape_in_name(file: h5py.File) -> tuple[int, ...] | None:
-    """Return the shape in the name of the memory-mapped movie, an attribute or, before 1.9.9, a dataset."""
-    node = node_at(file, "mmap_file")
-    stored = node[()] if isinstance(node, h5py.Dataset) and node.shape == () else file.attrs.get("mmap_file")
-    found = _SHAPE_IN_NAME.search(text(stored)) if isinstance(stored, str | bytes) else None
+    """Return the shape in the name of the memory-mapped movie."""
+    found = _SHAPE_IN_NAME.search(text_at(file, "mmap_file") or "")
     if found is None:
         return None
     rows, columns, planes = (int(length) for length in found.groups())

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from .caiman_values import column_at, is_given, is_readable, matrix_shape_at, node_at, numbers_at, scalar_at, text
+from .caiman_values import column_at, is_given, is_readable, matrix_shape_at, node_at, numbers_at, scalar_at, text_at
 from .fields import ESTIMATES, LEFT_BEHIND
 
 Values = tuple[NDArray[Any] | None, str]
@@ -60,11 +60,7 @@ class History:
     @cached_property
     def _starts_from_zeros(self) -> bool:
         online = node_at(self._file, "params/online")
-        if not isinstance(online, h5py.Group):
-            return False
-        node = node_at(online, "init_method")
-        stored = node[()] if isinstance(node, h5py.Dataset) and node.shape == () else online.attrs.get("init_method")
-        return isinstance(stored, str | bytes) and text(stored) in {"bare", "seeded"}
+        return isinstance(online, h5py.Group) and text_at(online, "init_method") in {"bare", "seeded"}
 
     @cached_property
     def _lost_components_added_online(self) -> bool:
@@ -106,7 +102,7 @@ class History:
     def is_restored(self) -> bool:
         """Whether ``restore_discarded_components`` ran: it leaves ``discarded_components`` without A."""
         aside = node_at(self._file, "estimates/discarded_components")
-        return isinstance(aside, h5py.Group) and "A" in aside and not is_given(aside, "A", 2)
+        return isinstance(aside, h5py.Group) and "A" in set(aside) and not is_given(aside, "A", 2)
 
     @cached_property
     def removed(self) -> int | None:
@@ -219,7 +215,7 @@ class History:
         if self.removed:
             return True
         evaluated = any(column_at(self._group, field, self._count)[0] is not None for field in _METRICS)
-        is_complete = self._group is not None and all(name in self._group for name in names)
+        is_complete = self._group is not None and set(names) <= set(self._group)
         return evaluated and is_complete and not self.is_restored
 
 

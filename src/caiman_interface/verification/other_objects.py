@@ -22,7 +22,6 @@ from caiman_interface.nwb.shifts import shifts_name
 
 from .caiman_values import (
     array_at,
-    held_dtype,
     is_same_json,
     matrix_at,
     named,
@@ -35,6 +34,7 @@ from .caiman_values import (
 from .comparison import difference
 from .context import NOT_IN_CAIMAN, Context, Result, compared, different, missing, not_from_caiman, not_stored
 from .fields import ESTIMATES, IMAGES, ROI_SOURCES
+from .lazy_arrays import held_dtype
 from .roi_tables import has_rois
 
 # Rows of the group `analysis` that describe the conversion, not the CaImAn file.

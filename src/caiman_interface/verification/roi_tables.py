@@ -14,12 +14,13 @@ from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 from caiman_interface.nwb.vocabulary import COLUMNS as NWB_COLUMNS
 from caiman_interface.nwb.vocabulary import MASK_CORRECTION_ENDING, RESIDUAL_CORRECTION
 
-from .caiman_values import Sum, Transposed, matrix_at, node_at
+from .caiman_values import matrix_at, node_at
 from .columns import ExpectedColumns
 from .comparison import difference, mask_difference, text_difference
 from .context import NOT_IN_CAIMAN, Context, Result, compared, different, listed, missing, not_from_caiman, not_stored
 from .fields import RoiSource
-from .traces import Correction, ExpectedTraces
+from .lazy_arrays import Correction, Sum, Transposed
+from .traces import ExpectedTraces
 
 _MASKS = ("pixel_mask", "voxel_mask", "image_mask")
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from caiman_interface.metadata.vocabulary import BACKGROUND, COMPONENTS
 
-from .caiman_values import Transposed, array_at, is_given
+from .caiman_values import array_at, is_given
 from .context import Context
 from .fields import LEFT_BEHIND, TRACES, RoiSource
+from .lazy_arrays import OneRow, Transposed
 
 _OF_KIND = {True: ("dff", "denoised", "deconvolved", "dff_denoised", "dff_deconvolved"), False: tuple(TRACES)[:3]}
 _COMPARED_FRAMES = 2000
@@ -83,7 +84,7 @@ class ExpectedTraces:
     def _dataset(self, field: str) -> Any | None:
         dataset = array_at(self._group, field, 2)
         if dataset is None and field == "f" and (one := array_at(self._group, field, 1)) is not None:
-            dataset = _OneRow(one)
+            dataset = OneRow(one)
         return None if dataset is None or dataset.dtype.kind == "b" else dataset
 
     def _reason(self, field: str, dataset: Any) -> str:
@@ -111,34 +112,3 @@ class ExpectedTraces:
         usable = np.isfinite(np.diag(both))
         best = np.argmax(np.where(np.isfinite(both), both, -1), axis=1)
         return bool(np.any(usable) and np.mean((best == np.arange(len(rows)))[usable]) >= _LEAST_AGREEMENT)
-
-
-class Correction:
-    """What a correction of rounding must be, block by block."""
-
-    def __init__(self, denoised: Transposed, residual: Transposed) -> None:
-        self._parts = denoised, residual
-        self.shape = denoised.shape
-        self.dtype = np.result_type(denoised.dtype, residual.dtype)
-
-    def __getitem__(self, block: tuple[slice, slice]) -> NDArray[Any]:
-        denoised, residual = (part[block].astype(self.dtype) for part in self._parts)
-        with np.errstate(invalid="ignore", over="ignore"):
-            rounded = (denoised + residual) - denoised
-            correction = np.where(np.isfinite(rounded), residual - rounded, residual)
-            restored = np.where(np.isfinite(rounded), rounded + correction, correction)
-        # A correction that does not restore the residual is not equal to anything.
-        return np.where((restored == residual) | np.isnan(residual), correction, np.nan).astype(self.dtype)
-
-
-class _OneRow:
-    """A dataset of one dimension as one row."""
-
-    def __init__(self, dataset: h5py.Dataset) -> None:
-        self._dataset = dataset
-        self.shape = (1, dataset.shape[0])
-        self.dtype = dataset.dtype
-
-    def __getitem__(self, key: tuple[slice, slice]) -> NDArray[Any]:
-        rows, frames = key
-        return np.asarray(self._dataset[frames])[np.newaxis][rows]
