@@ -164,6 +164,16 @@ def test_plugin_that_is_imported_before_the_host_is_registered_when_it_is_comple
     assert seen == [OWN, LAB]
 
 
+def test_plugin_of_which_a_part_is_imported_before_the_host_is_registered_when_it_is_complete(
+    python: Interpreter, folder: Path
+) -> None:
+    (folder / "lab" / "parts.py").write_text("from neuroconv.datainterfaces import interface_list\nPART = 1\n")
+    (folder / "lab" / "interface.py").write_text(f"from lab.parts import PART\n{PLUGIN}")
+    completed = python.run(f"import caiman_interface, lab.parts\n{LOOK.replace('print', 'd.interface_list; print')}")
+    assert completed.stderr == ""
+    assert completed.stdout == f'["{OWN}", "{LAB}"]\n'
+
+
 def test_plugin_that_is_imported_before_the_host_and_fails_is_a_warning_when_the_host_is_used(
     python: Interpreter, folder: Path
 ) -> None:

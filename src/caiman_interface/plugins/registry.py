@@ -171,8 +171,8 @@ def find_contested(entries: Iterable[EntryPoint]) -> dict[str, str]:
 def register(host: ModuleType, entries: Iterable[EntryPoint]) -> None:
     """Register these entries with `host`, see `register_all`.
 
-    An entry whose module is currently being imported (because it was imported first and itself imports NeuroConv) is
-    registered when that import is complete and `host` is used.
+    An entry that cannot be loaded because a module of its package is currently being imported (it was imported first
+    and itself imports NeuroConv) is registered when that import is complete and `host` is used.
     """
     entries = tuple(entries)
     contested = find_contested(entries)
@@ -250,12 +250,11 @@ def place(host: ModuleType, name: str, data_interface: type) -> None:
 
 
 def is_being_imported(entry: EntryPoint) -> bool:
-    """Return whether the entry's module, or a package that contains it, is currently being imported."""
-    parts = entry.value.partition(":")[0].strip().split(".")
-    names = (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-    specs = (getattr(sys.modules.get(name), "__spec__", None) for name in names)
+    """Return whether a module of the entry's top-level package is currently being imported."""
+    package = re.split(r"[.:]", entry.value.strip())[0].strip()
+    modules = [module for name, module in [*sys.modules.items()] if name.partition(".")[0] == package]
     # This private attribute is the basis of Python's message "partially initialized module"; there is no public one.
-    return any(getattr(spec, "_initializing", False) for spec in specs)
+    return any(getattr(getattr(module, "__spec__", None), "_initializing", False) for module in modules)
 
 
 def register_on_next_use(host: ModuleType, entries: list[EntryPoint]) -> None:
