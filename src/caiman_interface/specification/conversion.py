@@ -16,7 +16,6 @@ from typing import Any
 from pynwb import NWBFile
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
-from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.nwb.vocabulary import RESIDUAL_CORRECTION_NAME
 from caiman_interface.verification.verify import verify
 from caiman_interface.writer.backends import Backend
@@ -25,7 +24,7 @@ from caiman_interface.writer.file import FastNWBConverter
 from .conversion_report import SessionContents, SessionRecord
 from .fingerprint import fingerprint
 from .session_checks import words_of
-from .sessions import Session, suppress_list_format_warning
+from .sessions import Session, caiman_interfaces, suppress_list_format_warning
 from .text import get_value
 
 # In seconds; more frequent reports are not visible and take time between processes.
@@ -269,12 +268,11 @@ def _write(conversion: SessionConversion, listener: Listener | None) -> tuple[Se
 
 def _notes(converter: Any, options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield what the options alone do not reveal about the result."""
-    for name, interface in converter.data_interface_objects.items():
-        if isinstance(interface, CaimanSegmentationInterface) and options[name].get("accepted_only"):
-            results = interface.segmentation_extractor.results
-            if not results.components.acceptance.is_evaluated:
-                count = results.components.count
-                yield f"CaImAn did not evaluate {results.file_path.name}: all {count} components count as accepted."
+    for name, interface in caiman_interfaces(converter.data_interface_objects).items():
+        results = interface.segmentation_extractor.results
+        if options[name].get("accepted_only") and not results.components.acceptance.is_evaluated:
+            count = results.components.count
+            yield f"CaImAn did not evaluate {results.file_path.name}: all {count} components count as accepted."
 
 
 def throttled(listener: Listener, number: int) -> Callable[[int, int, int], None]:
@@ -293,11 +291,10 @@ def throttled(listener: Listener, number: int) -> Callable[[int, int, int], None
 
 def _tables(converter: Any, metadata: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield the names of the tables of components from CaImAn files."""
-    for name, interface in converter.data_interface_objects.items():
-        if isinstance(interface, CaimanSegmentationInterface):
-            path = ("Ophys", "PlaneSegmentations", interface.metadata_key, "name")
-            given = options[name].get("plane_segmentation_name") or get_value(metadata, path)
-            yield str(given or get_value(interface.file_metadata, path))
+    for name, interface in caiman_interfaces(converter.data_interface_objects).items():
+        path = ("Ophys", "PlaneSegmentations", interface.metadata_key, "name")
+        given = options[name].get("plane_segmentation_name") or get_value(metadata, path)
+        yield str(given or get_value(interface.file_metadata, path))
 
 
 def describe_contents(nwbfile: NWBFile, tables: Sequence[str]) -> SessionContents:

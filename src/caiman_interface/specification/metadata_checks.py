@@ -16,7 +16,7 @@ from caiman_interface.text import near_matches
 from .fields import with_help
 from .findings import Finding
 from .schema_findings import describe_schema_error, model_findings, schema_findings, unknown_key
-from .sessions import MetadataSource, suppress_list_format_warning
+from .sessions import MetadataSource, caiman_interfaces, suppress_list_format_warning
 from .text import as_json_data, get_value, show_value
 
 _GENERAL_BLOCKS = ("NWBFile", "Subject")
@@ -38,9 +38,8 @@ def metadata_findings(
         The given metadata.
     """
     found = [*_general_errors(metadata, converter, sources), *_time_findings(metadata)]
-    for interface in converter.data_interface_objects.values():
-        if isinstance(interface, CaimanSegmentationInterface):
-            found += _caiman_errors(metadata, interface)
+    for interface in caiman_interfaces(converter.data_interface_objects).values():
+        found += _caiman_errors(metadata, interface)
     yield from dict.fromkeys(found)
     if all(finding.severity == "warning" for finding in found):
         yield from _errors_of_neuroconv(metadata, converter)

@@ -24,7 +24,7 @@ from .findings import Finding, is_convertible
 from .locations import trace_metadata
 from .metadata_checks import changed_lists, metadata_findings
 from .schema_findings import model_findings, schema_findings
-from .sessions import PATH_ARGUMENTS, Session, suppress_list_format_warning
+from .sessions import PATH_ARGUMENTS, Session, caiman_interfaces, suppress_list_format_warning
 from .text import KeyPath, as_json_data, get_value, last_name, show_value
 from .unused import known_entries
 
@@ -73,10 +73,6 @@ def words_of(error: Exception) -> str:
     text = str(error.message) if isinstance(error, SchemaError) else str(error)
     is_expected = isinstance(error, SchemaError | ValueError | OSError | ImportError)
     return text if is_expected and text else f"{type(error).__name__}: {text}"
-
-
-def _ours(interfaces: Mapping[str, Any]) -> dict[str, CaimanSegmentationInterface]:
-    return {name: one for name, one in interfaces.items() if isinstance(one, CaimanSegmentationInterface)}
 
 
 def _blanks(session: Session) -> Iterator[Finding]:
@@ -163,7 +159,7 @@ def _path_remedy(target: Path) -> str:
 def _shared_keys(session: Session, interfaces: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield each interface with the metadata key of another: their names in the NWB file would be the same."""
     taken: dict[str, str] = {}
-    for name, interface in _ours(interfaces).items():
+    for name, interface in caiman_interfaces(interfaces).items():
         first = taken.setdefault(interface.metadata_key, name)
         if first != name:
             yield Finding(
@@ -177,7 +173,7 @@ def _shared_keys(session: Session, interfaces: Mapping[str, Any]) -> Iterator[Fi
 
 def _file_findings(session: Session, interfaces: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what is missing or suspicious in the CaImAn files."""
-    for name, interface in _ours(interfaces).items():
+    for name, interface in caiman_interfaces(interfaces).items():
         extractor = interface.segmentation_extractor
         path: KeyPath = (*session.path, "source_data", name)
         if extractor.get_sampling_frequency() is None and not extractor.has_time_vector():
@@ -243,7 +239,7 @@ def _check_metadata(session: Session, interfaces: Mapping[str, Any], findings: l
         last = sources[-1].file_name if sources else ""
         finding = Finding(path=(*session.path, "metadata"), message=message, remedy=remedy, file=last)
         return SessionCheck(findings=(*findings, finding))
-    own = [interface.file_metadata for interface in _ours(interfaces).values()]
+    own = [interface.file_metadata for interface in caiman_interfaces(interfaces).values()]
     for finding in metadata_findings(merged, converter, sources):
         if not (finding.is_missing and finding.path in blanks):
             explained = finding if session.path else _as_option(finding)
@@ -274,7 +270,7 @@ def _identity(merged: Mapping[str, Any], blanks: set[KeyPath]) -> dict[str, Any]
 
 def _try_to_build(session: Session, interfaces: Mapping[str, Any], merged: Any) -> Iterator[Finding]:
     """Yield why the NWB file of our interfaces cannot be built in memory, without reading traces."""
-    ours = _ours(interfaces)
+    ours = caiman_interfaces(interfaces)
     if not ours:
         return
     try:

@@ -253,6 +253,11 @@ def known_interfaces() -> dict[str, type]:
     return {name: value for name, value in vars(datainterfaces).items() if isinstance(value, type) and value in listed}
 
 
+def caiman_interfaces(interfaces: Mapping[str, Any]) -> dict[str, CaimanSegmentationInterface]:
+    """Return the interfaces that read CaImAn files, by name."""
+    return {name: one for name, one in interfaces.items() if isinstance(one, CaimanSegmentationInterface)}
+
+
 @contextmanager
 def suppress_list_format_warning() -> Iterator[None]:
     """Suppress NeuroConv's advice against metadata in lists: its schema of specifications accepts nothing else."""

@@ -7,12 +7,11 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from caiman_interface.interface import CaimanSegmentationInterface
 from caiman_interface.metadata import KnownEntries, UnusedEntry
 from caiman_interface.text import near_matches
 
 from .findings import Finding
-from .sessions import MetadataSource, Session
+from .sessions import MetadataSource, Session, caiman_interfaces
 
 _MESSAGES = {
     "imaging plane": "no interface uses an imaging plane '{}': the entry is ignored",
@@ -26,10 +25,10 @@ _LIKENESS = 0.5  # as of "Plane" and "ImagingPlane"
 
 def known_entries(interfaces: Mapping[str, Any], merged: Mapping[str, Any]) -> KnownEntries | None:
     """Return the names that the interfaces of a session use; None if not all of them read CaImAn files."""
-    ours = [one for one in interfaces.values() if isinstance(one, CaimanSegmentationInterface)]
+    ours = caiman_interfaces(interfaces)
     if not ours or len(ours) < len(interfaces):
         return None
-    return KnownEntries.of_session(merged, [interface.file_metadata for interface in ours])
+    return KnownEntries.of_session(merged, [interface.file_metadata for interface in ours.values()])
 
 
 def find_unused(sessions: Sequence[Session], known: Sequence[KnownEntries | None]) -> Iterator[Finding]:
