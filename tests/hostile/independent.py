@@ -171,8 +171,16 @@ class Comparison:
         inside = (rows[first] < shape[0]) & (rows[second] < shape[1])
         if not inside.all() or (place >= pixels).any():
             return wrong
-        np.add.at(dense, (place, owner), rows["weight"].astype(float))
+        np.add.at(dense, (place, owner), self.weights(name))
         return dense
+
+    def weights(self, name: str) -> NDArray[Any]:
+        """Return the weights of a sparse mask; those beyond float32 are in the column of corrections."""
+        weights = self.nwb[TABLE][name]["weight"].astype(float)
+        correction = self.nwb[TABLE].get(f"{name}_correction")
+        if correction is None or correction.dtype != np.float64:
+            return weights
+        return np.where(np.isfinite(weights), weights, correction[()])
 
     def traces(self) -> Iterator[str]:
         for name, field in TRACES.items():

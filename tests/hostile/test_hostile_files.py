@@ -99,3 +99,22 @@ def test_a_wrong_value_would_be_found(tmp_path: Path):
         "is_accepted",
         "correlation_image",
     ]
+
+
+def test_a_weight_beyond_float32_is_compared_through_its_correction(tmp_path: Path):
+    import h5py
+    from independent import TABLE, compare
+    from plans import build
+    from worker import convert
+
+    plan = Plan("sim1p_cnmfe", 183251961, (Damage("estimates/A/data", "one -1e+300"),))
+    source, nwb = build(plan, tmp_path), tmp_path / "session.nwb"
+    convert(source, nwb)
+    assert compare(source, nwb) == []
+    with h5py.File(nwb, "r+") as file:
+        corrections = file[TABLE]["pixel_mask_correction"]
+        changed = corrections[()]
+        assert changed.min() == -1e300
+        changed[changed.argmin()] = -2e300
+        corrections[...] = changed
+    assert [problem.split(" ")[1] for problem in compare(source, nwb)] == ["footprints"]
