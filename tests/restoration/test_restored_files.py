@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import zarr
 from caiman_values import are_equal, differing, read_values
+from hdmf_zarr import NWBZarrIO
 from pynwb import NWBHDF5IO
 
 from caiman_interface import CaimanResults, RestoreReport, restore, verify
@@ -100,8 +103,7 @@ def test_a_second_conversion_gives_the_same_nwb_content(
     again = convert(report.hdf5_path, tmp_path / report.nwb_path.name, backend=backend)
     assert verify(report.hdf5_path, again).ok
     assert verify(DATA / f"{name}.hdf5", converted(name, backend)).ok
-    if backend == "hdf5":
-        assert _nwb_values(again) == _nwb_values(report.nwb_path)
+    assert _nwb_values(again, backend) == _nwb_values(report.nwb_path, backend)
 
 
 def test_memory_map_and_file_names_get_a_new_place(converted: Nwb, tmp_path: Path) -> None:
@@ -169,17 +171,18 @@ def test_online_analysis_of_a_shrunk_movie_is_restored(restored) -> None:
     assert {"estimates/g", "estimates/c1", "estimates/CC"} <= {item.field for item in report.not_restored}
 
 
-def _nwb_values(path: Path) -> dict[str, object]:
+def _nwb_values(path: Path, backend: str) -> dict[str, object]:
     """Return every dataset below ``processing`` and every parameter, without the records of this conversion."""
     found: dict[str, object] = {}
 
-    def visit(name: str, node: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(node, h5py.Dataset) and "CaimanParameters" not in name and node.dtype.kind != "O":
-            found[name] = (node.dtype, node.shape, node[()].tobytes())
+    def visit(name: str, node: h5py.Group | h5py.Dataset | zarr.Group | zarr.Array) -> None:
+        if hasattr(node, "dtype") and "CaimanParameters" not in name and node.dtype.kind != "O":
+            found[name] = (node.dtype, node.shape, np.asarray(node[()]).tobytes())
 
-    with h5py.File(path) as file:
+    with h5py.File(path) if backend == "hdf5" else nullcontext(zarr.open(str(path), mode="r")) as file:
         file["processing"].visititems(visit)
-    with NWBHDF5IO(path, "r") as io:
+    assert found
+    with (NWBHDF5IO if backend == "hdf5" else NWBZarrIO)(str(path), mode="r") as io:
         rows = io.read().processing["ophys"]["CaimanParameters"].to_dataframe()
     names = rows["group"] + "/" + rows["parameter"]
     found.update({name: value for name, value in zip(names, rows["value"], strict=True) if name not in RECORDS})
