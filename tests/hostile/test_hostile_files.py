@@ -118,3 +118,22 @@ def test_a_weight_beyond_float32_is_compared_through_its_correction(tmp_path: Pa
         changed[changed.argmin()] = -2e300
         corrections[...] = changed
     assert [problem.split(" ")[1] for problem in compare(source, nwb)] == ["footprints"]
+
+
+@pytest.mark.parametrize(
+    ("base", "seed"),
+    [("sim2p_minimal", 1125095017), ("sim2p_minimal", 1456580803), ("sim2p_selected_nodiscard", 857491845)],
+)
+def test_members_that_a_damaged_group_lists_but_does_not_find(base: str, seed: int, tmp_path: Path) -> None:
+    """They were written as None, and `verify` raised a RuntimeError."""
+    from plans import build
+    from worker import convert
+
+    from caiman_interface import CaimanResults, verify
+
+    source, nwb = build(Plan(base, seed, (), mutates_bytes=True), tmp_path), tmp_path / "session.nwb"
+    convert(source, nwb)
+    report = verify(source, nwb)
+    assert report.ok, str(report)
+    with CaimanResults(source) as results:
+        assert any("cannot be looked up" in omission.reason for omission in results.omissions)

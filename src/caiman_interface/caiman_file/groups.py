@@ -74,6 +74,9 @@ class FileGroup:
                 if link is not None:
                     message = f"is a link to '{link.path}', which does not exist"
                     raise UnusableFieldError(message)
+                if name in list(self._group):
+                    message = "is in the list of members, which is damaged: it cannot be looked up"
+                    raise UnusableFieldError(message)
                 return None
             node = self._follow(name, link)
             if isinstance(node, h5py.Dataset):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,7 @@ def is_given(group: h5py.Group | None, name: str, ndim: int) -> bool:
         return False
     try:
         if name not in group:
-            return group.get(name, getlink=True) is not None
+            return group.get(name, getlink=True) is not None or name in list(group)
         node = group[name]
         if isinstance(node, h5py.Dataset) and node.shape is not None and node.ndim < ndim:
             is_zero = node.size == 0 or (node.shape == () and node.dtype.kind in "biuf" and bool(node[()] == 0))
@@ -228,9 +228,21 @@ def text_at(group: h5py.Group | None, name: str) -> str | None:
 
 def named(group: h5py.Group | h5py.AttributeManager) -> Iterator[str]:
     """Yield the names of members or attributes that are plain text, and not paths; the others cannot be looked up."""
-    for name in group:
+    try:
+        names = list(group)  # at once: in a damaged file h5py's iterator may end when a member is opened meanwhile
+    except UNREADABLE:
+        names = []
+    for name in names:
         if isinstance(name, str) and name.isprintable() and "/" not in name and name != ".":
             yield name
+
+
+def address_of(group: h5py.Group, above: frozenset[int]) -> int:
+    """Return where a group is in the file, or, where that is damaged, a number that none of those above it has."""
+    try:
+        return int(h5py.h5o.get_info(group.id).addr)
+    except UNREADABLE:
+        return -1 - len(above)
 
 
 def plain(value: Any) -> Any:
@@ -250,19 +262,19 @@ def plain(value: Any) -> Any:
     return None if decoded == _NONE else decoded
 
 
-def parameters_in(group: h5py.Group, start: str) -> Iterator[tuple[str, Any]]:
+def parameters_in(group: h5py.Group, start: str, skipped: Container[str]) -> Iterator[tuple[str, Any]]:
     """Yield the parameters below a group, whose path is `start`, by their path from there, with plain values.
 
-    What cannot be read is passed over.
+    The groups `skipped`, by their path in the file, and what cannot be read are passed over.
     """
-    for path, value in _values_below(group, start, frozenset(), itertools.count()):
+    for path, value in _values_below(group, start, skipped, frozenset(), itertools.count()):
         yield path.removeprefix(start), value
 
 
 def _values_below(
-    group: h5py.Group, start: str, above: frozenset[int], visited: Iterator[int]
+    group: h5py.Group, start: str, skipped: Container[str], above: frozenset[int], visited: Iterator[int]
 ) -> Iterator[tuple[str, Any]]:
-    address = h5py.h5o.get_info(group.id).addr
+    address = address_of(group, above)
     if address in above or len(above) > DEEPEST:  # a group that contains itself, or that CaImAn does not write
         return
     for name in named(group.attrs):
@@ -272,8 +284,8 @@ def _values_below(
         if next(visited) > MOST_MEMBERS:
             return
         node = group.get(name) if is_readable(group, name) else None
-        if isinstance(node, h5py.Group):
-            yield from _values_below(node, f"{start}{name}/", above | {address}, visited)
+        if isinstance(node, h5py.Group) and start + name not in skipped:
+            yield from _values_below(node, f"{start}{name}/", skipped, above | {address}, visited)
         elif isinstance(node, h5py.Dataset):
             yield start + name, plain(node)
 

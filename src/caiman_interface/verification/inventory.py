@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import h5py
 
-from .caiman_values import DEEPEST, MOST_MEMBERS, UNREADABLE, named, node_at, text
+from .caiman_values import DEEPEST, MOST_MEMBERS, UNREADABLE, address_of, named, node_at, text
 from .comparison import difference
 from .fields import COLUMNS, HAND_PICKED
 
@@ -104,7 +104,7 @@ def members(file: h5py.File, omitted: Container[str] = ()) -> dict[str, Member]:
 def _walk(
     group: h5py.Group, start: str, above: frozenset[int], omitted: Container[str], visited: Iterator[int]
 ) -> Iterator[Member]:
-    address = h5py.h5o.get_info(group.id).addr
+    address = address_of(group, above)
     if address in above or len(above) > DEEPEST:  # a group that contains itself, or that CaImAn does not write
         return
     yield from _attributes(group, start)

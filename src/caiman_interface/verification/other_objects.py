@@ -156,19 +156,22 @@ def plane_results(context: Context) -> Iterator[Result]:
 
 def parameter_results(context: Context, analysis: Mapping[str, Any]) -> Iterator[Result]:
     """Compare the parameters; `analysis` are the values of the group ``analysis``."""
-    place = parameters_name(context.objects.ending).name
+    place, table = parameters_name(context.objects.ending).name, context.objects.parameters_table
+    stored = {} if table is None else read_rows(table)
     expected = {("analysis", name): value for name, value in _flat(analysis)}
     params = context.file.get("params")
+    # A group that cannot be used is written nevertheless, unless it is not plain values.
+    written = [f"params/{group}/{name}" for group, name in stored]
+    skipped = {path for path in context.omitted if not any(one.startswith(f"{path}/") for one in written)}
     for group in named(params) if isinstance(params, h5py.Group) else ():
         node = params.get(group)
         if isinstance(node, h5py.Group):
-            expected.update({(group, name): value for name, value in parameters_in(node, f"params/{group}/")})
+            expected.update({(group, name): value for name, value in parameters_in(node, f"params/{group}/", skipped)})
     paths = {key: _parameter_paths(context, *key) for key in expected}
-    table = context.objects.parameters_table
     if table is None:
         yield missing(tuple(path for found in paths.values() for path in found), place, "the whole table")
         return
-    yield from _row_results(place, expected, paths, read_rows(table), context.omitted)
+    yield from _row_results(place, expected, paths, stored, context.omitted)
 
 
 def _row_results(
