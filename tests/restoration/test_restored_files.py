@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,7 +15,7 @@ from caiman_values import are_equal, differing, read_values
 from hdmf_zarr import NWBZarrIO
 from pynwb import NWBHDF5IO
 
-from caiman_interface import CaimanResults, RestoreReport, restore, verify
+from caiman_interface import CaimanResults, NwbResults, RestoreReport, restore, verify
 
 DATA = Path(__file__).parents[1] / "data"
 FILES = sorted(path.stem for path in DATA.glob("*.hdf5"))
@@ -104,6 +105,27 @@ def test_a_second_conversion_gives_the_same_nwb_content(
     assert verify(report.hdf5_path, again).ok
     assert verify(DATA / f"{name}.hdf5", converted(name, backend)).ok
     assert _nwb_values(again, backend) == _nwb_values(report.nwb_path, backend)
+
+
+def test_shifts_and_pixels_of_a_shrunk_movie_keep_their_unit(restored, convert: Nwb, tmp_path: Path) -> None:
+    """Without ``img_norm``, which is not restored, the end of the online analysis tells which frame they are of."""
+    report = restored("sim_onacid_ds2_motion", "hdf5")
+    again = convert(report.hdf5_path, tmp_path / "again.nwb")
+    with NwbResults(report.nwb_path) as first, NwbResults(again) as second:
+        np.testing.assert_array_equal(second.objects.shifts.data[:], first.objects.shifts.data[:])
+        np.testing.assert_array_equal(
+            second.objects.shifts.data[:], 2 * read_values(DATA / "sim_onacid_ds2_motion.hdf5")["estimates/shifts"]
+        )
+    assert verify(report.hdf5_path, again).ok
+    unfinished = tmp_path / "unfinished.hdf5"
+    shutil.copy(report.hdf5_path, unfinished)
+    with h5py.File(unfinished, "r+") as file:
+        del file["t_online"]
+        size = file["params/data/dxy"][()]
+    with CaimanResults(unfinished) as results:  # footprints of the shrunk frames
+        assert results.pixel_size == tuple(2 * np.asarray(size, dtype=float))
+        np.testing.assert_array_equal(results.shifts, read_values(unfinished)["estimates/shifts"])
+    assert verify(unfinished, convert(unfinished, tmp_path / "unfinished.nwb")).ok
 
 
 def test_memory_map_and_file_names_get_a_new_place(converted: Nwb, tmp_path: Path) -> None:

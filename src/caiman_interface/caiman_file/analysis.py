@@ -72,7 +72,7 @@ class AnalysisContext:
     @property
     def shrunk_shape(self) -> tuple[int, ...] | None:
         """The shape of the frames that OnACID worked on, where it shrank them (``ds_factor``); None otherwise."""
-        return None if self.online is None else self.online.shrunk_shape
+        return None if self.online is None else self.online.shape_of_frames(self.frame_shape)
 
     def pixel_size(self, stored: tuple[float, ...] | None) -> tuple[float, ...] | None:
         """Return the size of a pixel of the footprints, from that of a pixel of the movie (``dxy``)."""

@@ -94,7 +94,7 @@ def _of_frames(node: h5py.Dataset, estimates: Fields, context: AnalysisContext) 
 
 def _in_pixels(shifts: NDArray[np.float64], context: AnalysisContext) -> NDArray[np.float64]:
     online = context.online
-    if online is None or online.shrunk_shape in {None, context.frame_shape}:
+    if online is None or context.shrunk_shape in {None, context.frame_shape}:
         return shifts
     scale = np.ones(shifts.shape[1])
     scale[:2] = online.shrink_factor  # OnACID shrinks rows and columns, not planes

@@ -36,8 +36,8 @@ class OnlineAnalysis:
         Whether it deconvolves (``p`` of at least 1).
     starts_from_zeros : bool
         Whether its initialisation fills ``S``, ``c1`` and ``lam`` with zeros.
-    shrunk_shape : tuple of int or None
-        The shape of the frames that it worked on, where it shrank them (``ds_factor``).
+    norm_shape : tuple of int or None
+        The shape of ``img_norm``, by which it divides the frames; None where the file lacks it.
     shrink_factor : float
         Factor by which it shrank them; 1 if it did not.
     is_reduced : bool
@@ -47,7 +47,7 @@ class OnlineAnalysis:
     is_finished: bool
     deconvolves: bool
     starts_from_zeros: bool
-    shrunk_shape: tuple[int, ...] | None
+    norm_shape: tuple[int, ...] | None
     shrink_factor: float
     is_reduced: bool
 
@@ -62,11 +62,22 @@ class OnlineAnalysis:
             is_finished=root.is_present("t_online"),
             deconvolves=order is None or bool(np.any(np.asarray(order) != 0)),
             starts_from_zeros=online.get("init_method") in _INITIALISED_WITH_ZEROS,
-            # Its `img_norm`, by which it divides the frames, has their shape.
-            shrunk_shape=shape if shape is not None and len(shape) > 1 else None,
+            norm_shape=shape if shape is not None and len(shape) > 1 else None,
             shrink_factor=_shrink_factor(online.get("ds_factor")),
             is_reduced=root.read("time_neuron_added", lost, ndim=2) is True,
         )
+
+    def shape_of_frames(self, frame_shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Return the shape of the frames that it worked on; None if that is not known to differ from the footprints'.
+
+        At its end, ``fit_online`` enlarges the results to the frame of the movie. In files without ``img_norm``, such
+        as restored ones, the shape is computed as in CaImAn's ``movie.resize``.
+        """
+        if self.norm_shape is not None or self.shrink_factor == 1:
+            return self.norm_shape
+        if not self.is_finished:
+            return frame_shape
+        return (*(int(length * (1 / self.shrink_factor)) for length in frame_shape[:2]), *frame_shape[2:])
 
     def shrunk_pixel_size(self, size: tuple[float, ...]) -> tuple[float, ...]:
         """Return the size of a pixel (x, y[, z]) of the frames that it shrank, from that of the movie."""

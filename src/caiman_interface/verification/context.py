@@ -99,11 +99,23 @@ class Context:
         return factor if factor is not None and factor > 1 else 1.0
 
     @cached_property
+    def shape_of_online_frames(self) -> tuple[int, ...]:
+        """The shape of the frames that OnACID worked on.
+
+        Restored files lack ``img_norm``. ``fit_online`` enlarges the footprints at its end, when it saves ``t_online``.
+        """
+        norm = node_at(self.file, "img_norm")
+        if isinstance(norm, h5py.Dataset) and norm.ndim > 1 and norm.size:
+            return tuple(norm.shape)
+        if node_at(self.file, "t_online") is None:
+            return self.frame_shape
+        rows, columns, *planes = self.frame_shape
+        return (int(rows / self.shrink_of_movie), int(columns / self.shrink_of_movie), *planes)
+
+    @cached_property
     def shrink_factor(self) -> float:
         """The factor by which the frame of the footprints is smaller than that of the movie."""
-        norm = node_at(self.file, "img_norm")
-        is_shrunk = isinstance(norm, h5py.Dataset) and norm.shape == self.frame_shape
-        return self.shrink_of_movie if is_shrunk else 1.0
+        return self.shrink_of_movie if self.shape_of_online_frames == self.frame_shape else 1.0
 
     @cached_property
     def pixel_size(self) -> tuple[float, ...] | None:

@@ -52,10 +52,9 @@ _GREATEST_CORRELATION = 1 + 1e-5
 
 def expected_images(context: Context) -> set[str]:
     """Return the keys of the images that the NWB file must have."""
-    ssub, norm = scalar_at(context.file, "params/init/ssub"), node_at(context.file, "img_norm")
-    shapes = [context.frame_shape]
-    if context.history.is_online and isinstance(norm, h5py.Dataset) and norm.ndim > 1 and norm.size:
-        shapes.append(norm.shape)
+    ssub, shapes = scalar_at(context.file, "params/init/ssub"), [context.frame_shape]
+    if context.history.is_online:
+        shapes.append(context.shape_of_online_frames)
     small = [tuple(math.ceil(length / ssub) for length in context.frame_shape)] if ssub and ssub >= 1 else []
     found = {
         key
