@@ -210,14 +210,14 @@ def test_dff_of_other_components_is_left_out(copy_of):
 
 
 def test_no_trace_is_read(copy_of):
-    """The values are in a file that is gone: reading any of them would fail."""
+    """The chunks of the traces are damaged: reading any of them would fail."""
     path = copy_of("sim2p_full")
     with h5py.File(path, "r+") as file:
         for name in ("C", "S", "YrA", "R", "F_dff", "f"):
             shape, dtype = file[f"estimates/{name}"].shape, file[f"estimates/{name}"].dtype
-            size = int(np.prod(shape)) * dtype.itemsize
             del file[f"estimates/{name}"]
-            file.create_dataset(f"estimates/{name}", shape, dtype, external=[("gone.bin", 0, size)])
+            trace = file.create_dataset(f"estimates/{name}", shape, dtype, chunks=shape, compression="gzip")
+            trace.id.write_direct_chunk((0, 0), b"not a zlib stream")
     with h5py.File(path) as file, pytest.raises(OSError, match=r"Can't (synchronously )?read data"):
         file["estimates/C"][0, 0]
     assert summary_of(path).traces["raw"].shape == (600, 13)

@@ -50,9 +50,13 @@ def test_both_converters_write_the_same_traces_and_movie(case: Path, tmp_path: P
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
         measured = json.loads(done.stdout.splitlines()[-1])
         assert measured["output_bytes"] == output.stat().st_size
+        sizes = measured.pop("dataset_bytes")
         assert min(measured.values()) > 0
         with h5py.File(output) as file:
             traces = {name: node["data"][()] for name, node in file["processing/ophys/Fluorescence"].items()}
+            assert sizes["processing/ophys/Fluorescence/Denoised/data"] == (
+                file["processing/ophys/Fluorescence/Denoised/data"].id.get_storage_size()
+            )
             written[converter] = traces | {name: node["data"][()] for name, node in file["acquisition"].items()}
     assert {"RoiResponseSeries", "Denoised", "Deconvolved"} <= set(written["neuroconv"])
     for name, values in written["neuroconv"].items():
