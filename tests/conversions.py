@@ -36,12 +36,30 @@ KINDS = (
     "sim_onacid_nan",
     "sim_restored_evaluated",
 )
+# Of the files in `cases`, those of all tests; the others are of kinds that differ little.
+CASES = {
+    *(
+        "avi_dims_swapped",
+        "gui_save",
+        "save_broke_off_at_C",
+        "sim_cnmfe_evaluated",
+        "sim_cnmfe_ssub2",
+        "sim_fnames_path",
+    ),
+    *("sim_onacid_3d", "sim_onacid_epochs2", "sim_onacid_init_only", "sim_onacid_ring", "sim_restored_ecc"),
+    "sim_selected_list_noeval",
+}
 FILES = [
     pytest.param(path, id=path.stem, marks=() if path.stem in KINDS else pytest.mark.long)
     for path in sorted(DATA.glob("*.hdf5"))
 ]
 KEY = "caiman_segmentation"
 START = datetime(2024, 5, 2, 10, 30, tzinfo=timezone.utc)
+
+
+def marks_of_case(name: str) -> tuple[pytest.MarkDecorator, ...]:
+    """Return the marks of tests of a file in ``cases``."""
+    return () if name in CASES else (pytest.mark.long,)
 
 
 def session_metadata(interface: CaimanSegmentationInterface) -> DeepDict:

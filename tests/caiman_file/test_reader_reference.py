@@ -11,6 +11,7 @@ import pytest
 from scipy import sparse
 
 from caiman_interface.caiman_file import CaimanResults
+from conversions import marks_of_case
 
 DATA = Path(__file__).parent.parent / "data"
 METRICS = {"SNR_comp": "snr", "r_values": "r_values", "cnn_preds": "cnn_preds", "ecc": "eccentricity"}
@@ -44,8 +45,12 @@ LEFT_OUT = {
     "sim2p_onacid": FIRST_COMPONENTS,
     "sim_deconvolved_p0": {"g"},
     "sim_ecc_selected": {"ecc"},
+    "sim_onacid_3d": {"R", "c1"},
     "sim_onacid_epochs2": FIRST_COMPONENTS,
+    "sim_onacid_init_only": {"S", "bl", "c1", "lam"},
     "sim_onacid_ring": {"c1", "lam"},
+    "sim_onacid_ringcnn": FIRST_COMPONENTS,
+    "sim_onacid_seeded": {"c1", "lam"},
     "sim_restored_ecc": {"ecc"},
     "sim_manual_merge": {"F_dff", "SNR_comp", "lam", "r_values"},
     "sim_merge_components": {"F_dff", "R", "SNR_comp", "idx_components", "idx_components_bad", "lam", "r_values"},
@@ -79,10 +84,14 @@ class Case:
         return sparse.csc_array(tuple(parts), shape=tuple(self.reference["A_shape"]))
 
 
-WITH_REFERENCE = [path for path in sorted(DATA.rglob("*.hdf5")) if path.with_name(f"{path.stem}_ref.npz").exists()]
+WITH_REFERENCE = [
+    pytest.param(path, marks=marks_of_case(path.stem) if path.parent.name == "cases" else (), id=path.stem)
+    for path in sorted(DATA.rglob("*.hdf5"))
+    if path.with_name(f"{path.stem}_ref.npz").exists()
+]
 
 
-@pytest.fixture(scope="module", params=WITH_REFERENCE, ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=WITH_REFERENCE)
 def case(request: pytest.FixtureRequest) -> Iterator[Case]:
     case = Case(request.param)
     with case.results:

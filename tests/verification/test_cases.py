@@ -11,6 +11,7 @@ import pytest
 
 from caiman_interface import CaimanResults, verify
 from caiman_interface.verification.inventory import UNKNOWN
+from conversions import marks_of_case
 
 CASES = {path.stem: path for path in sorted((Path(__file__).parents[1] / "data" / "cases").glob("*.hdf5"))}
 
@@ -27,7 +28,7 @@ def nwb_of(convert: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
     return converted
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of_case(name)) for name in CASES])
 def test_nothing_is_lost_and_every_field_that_is_left_out_has_a_reason(
     nwb_of: Callable[[str], Path], name: str
 ) -> None:
