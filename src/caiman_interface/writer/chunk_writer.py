@@ -23,6 +23,7 @@ from caiman_interface._compat.h5py import write_chunk
 
 from .encoding import ChunkEncoding
 from .regions import Region, Shape, blocks, describe_region, grown, region_shape, region_size
+from .system_calls import release_freed_memory
 
 THREADS_VARIABLE = "CAIMAN_INTERFACE_THREADS"
 """Environment variable with the number of threads that a write uses by default."""
@@ -102,13 +103,14 @@ def available_threads(processes: int = 1) -> int:
     return max(1, min(processors // processes, _MOST_THREADS))
 
 
-def _keep_freed_memory() -> None:
-    """Make the C library keep the memory of one chunk for the next.
+def _prepare_memory() -> None:
+    """Make the C library return what was freed before the write, and keep the memory of one chunk for the next.
 
     glibc returns large blocks to the system when they are freed, and requesting them again for each chunk takes a
     fifth of the writing time. It stops doing so for sizes up to the largest block that it has returned, at most
     32 MB. Elsewhere this does nothing.
     """
+    release_freed_memory()
     np.empty(_LARGEST_BLOCK_KEPT, dtype=np.uint8)
 
 
@@ -134,7 +136,7 @@ class ChunkWriter(AbstractContextManager["ChunkWriter"]):
     """
 
     def __init__(self, threads: int) -> None:
-        _keep_freed_memory()
+        _prepare_memory()
         self._most_in_flight = threads * _BYTES_IN_FLIGHT
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="chunk-writer")
 

@@ -12,9 +12,10 @@ from pynwb import NWBFile, TimeSeries
 from caiman_interface._compat.hdmf import set_dataset
 
 from .datasets import DatasetKey, datasets_of, is_large_array, is_large_mask
+from .record_rows import RecordRows
 from .stand_ins import ArrayStandIn, IteratorStandIn
 
-# Rows in a chunk of a mask column: 3 MB of (x, y, weight). A reader of one mask needs one or two chunks.
+# Rows in a chunk of a mask column: 3 MB of (x, y, weight), 1 MB of corrections. A reader of one mask needs one or two.
 _MASK_ROWS_IN_CHUNK = 2**18
 
 
@@ -89,7 +90,7 @@ def _preferred(settings: dict[str, Any], container: Any, values: Any) -> dict[st
     """Return NeuroConv's default settings with bytes shuffled, and chunks that suit masks."""
     if settings.get("compression"):
         settings["shuffle"] = True
-    if is_large_mask(container, values):
+    if is_large_mask(container, values) or isinstance(values, RecordRows):
         settings["maxshape"] = (None,)
         settings["chunks"] = (min(len(values), _MASK_ROWS_IN_CHUNK),)
     return settings

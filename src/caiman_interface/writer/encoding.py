@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from .deflate import deflated
 from .regions import Shape
 
 _SHUFFLE, _DEFLATE = h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE
+_SHUFFLED_BYTES = 2**18
 _KNOWN_PIPELINES = {(), (_DEFLATE,), (_SHUFFLE,), (_SHUFFLE, _DEFLATE)}
 
 
@@ -75,18 +77,32 @@ class ChunkEncoding:
             The values of the chunk; smaller than a chunk at the edges of the dataset. Chunks are always stored whole,
             so the rest is filled with zeros.
         """
-        whole = _scratch("whole", self.chunks, self.dtype)
-        if values.shape != self.chunks:
-            whole[...] = np.zeros((), dtype=self.dtype)
-        whole[tuple(slice(length) for length in values.shape)] = values
-        planes = whole.reshape(1, -1).view(np.uint8)
-        if self.shuffle:
-            planes = _scratch("shuffled", (self.dtype.itemsize, whole.size), np.dtype(np.uint8))
-            planes[...] = whole.reshape(-1, 1).view(np.uint8).T
+        planes = self._shuffled(values) if self.shuffle else self._padded(values).reshape(1, -1).view(np.uint8)
         if self.level is None:
             raw: NDArray[np.uint8] = planes.reshape(-1).copy()
             return raw
         return deflated(planes, self.level)
+
+    def _shuffled(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return the bytes of a chunk as planes: an array of shape (bytes of a value, values of a chunk)."""
+        row = math.prod(self.chunks[1:])
+        planes = _scratch("planes", (self.dtype.itemsize, self.chunks[0] * row), np.dtype(np.uint8))
+        # In pieces that stay in the cache of a processor between copying the values and separating their bytes.
+        step = max(1, _SHUFFLED_BYTES // (row * self.dtype.itemsize))
+        for start in range(0, self.chunks[0], step):
+            stop = min(start + step, self.chunks[0])
+            piece = self._padded(values[start:stop], stop - start)
+            planes[:, start * row : stop * row] = piece.reshape(-1, 1).view(np.uint8).T
+        return planes
+
+    def _padded(self, values: NDArray[Any], rows: int | None = None) -> NDArray[Any]:
+        """Return a chunk, or `rows` rows of it, contiguous in this thread's memory and filled up with zeros."""
+        shape = (self.chunks[0] if rows is None else rows, *self.chunks[1:])
+        padded = _scratch("padded", shape, self.dtype)
+        if values.shape != shape:
+            padded[...] = np.zeros((), dtype=self.dtype)
+        padded[tuple(slice(length) for length in values.shape)] = values
+        return padded
 
 
 def _is_plain(dtype: np.dtype[Any]) -> bool:

@@ -51,3 +51,11 @@ def exchange(first: Path, second: Path) -> bool:
         return False
     done: int = rename(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE)
     return done == 0
+
+
+def release_freed_memory() -> None:
+    """Return the memory that the C library keeps after it was freed to the system, with glibc; elsewhere do nothing."""
+    if not sys.platform.startswith("linux"):
+        return
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
