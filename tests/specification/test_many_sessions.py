@@ -218,7 +218,8 @@ def is_running(pid: int) -> bool:
 
 
 def descendants(pid: int) -> list[int]:
-    children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    lists = (task / "children" for task in Path(f"/proc/{pid}/task").iterdir())  # any thread may have started some
+    children = [int(one) for path in lists for one in path.read_text().split()]
     return [*children, *(one for child in children for one in descendants(child))]
 
 
@@ -251,6 +252,29 @@ def test_resume_after_the_command_was_ended(tmp_path, number):
     assert report.ok
     assert report.counts["skipped"] == done
     assert sorted(one.name for one in folder.glob("*.nwb")) == [f"s{one:02}.nwb" for one in range(6)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads the processes from /proc")
+@pytest.mark.parametrize(
+    "options", [("--jobs", "2"), pytest.param(("--jobs", "2", "--scheduler", "local"), marks=pytest.mark.long)]
+)
+def test_ctrl_c_in_a_terminal_ends_all_processes(tmp_path, options):
+    """A terminal sends the signal to the workers too."""
+    if "--scheduler" in options:
+        pytest.importorskip("distributed")
+    path, folder = write_study(tmp_path, 6), tmp_path / "nwb"
+    main = subprocess.Popen(
+        command("convert", path, "-o", folder, *options), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    wait_for(lambda: converted(folder) >= 2 or main.poll() is not None)
+    children = descendants(main.pid)
+    assert len(children) >= 2
+    os.killpg(main.pid, signal.SIGINT)
+    _, messages = main.communicate(timeout=60)
+    assert main.returncode == 130
+    assert messages == "Ended by SIGINT; partial files were removed.\n"
+    wait_for(lambda: not any(map(is_running, children)))
+    assert_complete(folder, sorted(int(one.stem[1:]) for one in folder.glob("*.nwb")))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no resource tracker")

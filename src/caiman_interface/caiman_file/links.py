@@ -74,6 +74,21 @@ def check_links(file: h5py.File, path: Path) -> None:
         )
 
 
+def linked_files(path: Path) -> list[Path]:
+    """Return the other files that contain data of a CaImAn file, in the order of the links that lead to them."""
+    own = path.resolve()
+    found, waiting = {own: None}, [own]
+    while waiting:
+        one = waiting.pop()
+        with suppress(OSError, CaimanFileError), open_hdf5(one) as file:
+            for named in _named_files(file, "", set()):
+                target = named.path(one.parent)
+                if target.is_file() and target not in found:
+                    found[target] = None
+                    waiting += [] if named.is_raw else [target]
+    return list(found)[1:]
+
+
 def _files_outside(file: h5py.File, path: Path, folder: Path, seen: set[Path]) -> Iterator[tuple[_NamedFile, Path]]:
     """Yield the files outside of a folder that a file names, or that those in the folder that it names do."""
     for named in _named_files(file, "", set()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 import traceback
 import warnings
@@ -16,10 +15,12 @@ from typing import Any
 from pynwb import NWBFile
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
+from caiman_interface.caiman_file.links import linked_files
 from caiman_interface.nwb.vocabulary import RESIDUAL_CORRECTION_NAME
 from caiman_interface.verification.verify import verify
 from caiman_interface.writer.backends import Backend
 from caiman_interface.writer.file import FastNWBConverter
+from caiman_interface.writer.partial_files import PartialFile
 
 from .conversion_report import SessionContents, SessionRecord
 from .fingerprint import fingerprint
@@ -124,7 +125,8 @@ def convert_session(conversion: SessionConversion, listener: Listener | None = N
         try:
             record = _convert(conversion, record, listener)
         except Exception as error:  # noqa: BLE001 (any interface may raise anything)
-            record = replace(record, error=words_of(error))
+            verified = False if isinstance(error, _OutputDiffersError) else None
+            record = replace(record, error=words_of(error), verified=verified)
             details = traceback.format_exc()
     texts = (" ".join(str(warning.message).split()) for warning in caught)
     record = replace(
@@ -143,7 +145,7 @@ def size_of(path: Path) -> int:
 
 def _convert(conversion: SessionConversion, record: SessionRecord, listener: Listener | None) -> SessionRecord:
     if conversion.has_fingerprint:
-        record = replace(record, fingerprint=fingerprint(conversion.session.source_paths, _settings(conversion)))
+        record = replace(record, fingerprint=fingerprint(_sources(conversion.session), _settings(conversion)))
     if conversion.resumes and conversion.path.exists():
         resumed = _resume(conversion, record)
         if resumed is not None:
@@ -151,7 +153,10 @@ def _convert(conversion: SessionConversion, record: SessionRecord, listener: Lis
     with _unverified(conversion) as path:
         contents, notes = _write(replace(conversion, path=path), listener)
         if conversion.verifies:
-            _verify(conversion.session, path)
+            try:
+                _verify(conversion.session, path)
+            except _OutputDiffersError as error:
+                raise _OutputDiffersError(f"The NWB file was not kept. {error}") from error
     return replace(
         record,
         state="converted",
@@ -165,12 +170,20 @@ def _convert(conversion: SessionConversion, record: SessionRecord, listener: Lis
 def _resume(conversion: SessionConversion, record: SessionRecord) -> SessionRecord | None:
     """Return the record of a session whose output is up to date; None if it has to be converted."""
     previous = conversion.previous
-    if previous is not None and previous.fingerprint == record.fingerprint:
+    nbytes = size_of(conversion.path)
+    # Of a conversion that was killed, it is not known whether it replaced the output.
+    is_known = previous is not None and (previous.state != "started" or previous.bytes == nbytes)
+    if previous is not None and is_known and previous.fingerprint == record.fingerprint:
         verified = previous.verified
         if conversion.verifies and not verified:
-            _verify(conversion.session, conversion.path)
+            try:
+                _verify(conversion.session, conversion.path)
+            except _OutputDiffersError as error:
+                if conversion.overwrite:
+                    return None
+                message = f"{conversion.path} exists, and differs from its source. {error}"
+                raise _OutputDiffersError(f"{message} Convert with --overwrite to replace it.") from error
             verified = True
-        nbytes = size_of(conversion.path)
         return replace(record, state="skipped", contents=previous.contents, bytes=nbytes, verified=verified)
     if conversion.overwrite:
         return None
@@ -188,15 +201,19 @@ def _unverified(conversion: SessionConversion) -> Iterator[Path]:
     if not conversion.verifies:
         yield conversion.path
         return
-    with tempfile.TemporaryDirectory(prefix=".unverified-", dir=conversion.path.parent) as folder:
-        path = Path(folder) / conversion.path.name
-        yield path
-        if conversion.path.exists():
-            if not conversion.overwrite:
-                raise FileExistsError(f"{conversion.path} exists. Convert with --overwrite to replace it.")
-            if conversion.path.is_dir():  # a rename cannot replace a folder
-                conversion.path.rename(Path(folder) / "replaced")
-        path.replace(conversion.path)
+    partial = PartialFile(conversion.path, replace="always" if conversion.overwrite else "never", folder=True)
+    try:
+        yield partial.path
+        partial.commit()
+    finally:
+        partial.discard()
+
+
+def _sources(session: Session) -> Iterator[str | Path]:
+    """Yield the files whose bytes are read, with those to which CaImAn files link."""
+    yield from session.source_paths
+    for name in session.caiman_interfaces:
+        yield from linked_files(Path(session.source_data[name]["file_path"]))
 
 
 def _settings(conversion: SessionConversion) -> dict[str, Any]:
@@ -212,6 +229,7 @@ def _settings(conversion: SessionConversion) -> dict[str, Any]:
                 for key, value in session.source_data[name].items()
                 if key not in _PATHS
             }
+            | {"timestamps_dataset": str(session.source_data[name].get("timestamps_path", "")).partition("::")[2]}
             for name in session.used_interfaces
         },
         "metadata": [source.values for source in session.metadata_sources],
@@ -227,7 +245,11 @@ def _verify(session: Session, path: Path) -> None:
         file, key = arguments["file_path"], arguments.get("metadata_key")
         report = verify(file, path, metadata_key=key, summary_images=session.summary_images_of(name))
         if not report.ok:
-            raise ValueError(f"The NWB file differs from {file}, and was not kept. {report}")
+            raise _OutputDiffersError(f"It differs from {file}: {report}")
+
+
+class _OutputDiffersError(ValueError):
+    """An NWB file that does not equal its CaImAn files."""
 
 
 class _Converter(FastNWBConverter):

@@ -52,7 +52,9 @@ class SessionRecord:
     sources : tuple of str
         Source files and folders.
     output : str or None
-        The NWB file, relative to the output folder; None if there is none.
+        The NWB file, relative to the output folder; None if there is none. If a session that was converted before is
+        now failed or not valid, its output and what is known of it stay in the record: only `state`, `error`,
+        `warnings` and `seconds` are of the last run.
     state : {"started", "converted", "skipped", "failed", "not valid"}
         "started": the conversion has not ended, or was killed. "skipped": the output existed already. "not valid": the
         check before the conversion refused the session.
@@ -188,6 +190,10 @@ class ReportFiles:
         rows = "".join(as_csv for _, as_csv in texts)
         _replace(self.path.with_suffix(".csv"), _as_csv({name: name for name in _COLUMNS}) + rows)
         return self.path
+
+    def stored_sessions(self) -> list[str]:
+        """Return the names of the sessions that the report on disk contains."""
+        return [record.session for record in _read(self.path)] if self.path.exists() else []
 
     def _place(self, session: str) -> int:
         return self._places.get(session, len(self._places))

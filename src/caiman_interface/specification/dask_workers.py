@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from .conversion import Listener, Progressed, SessionConversion, SessionOutcome, convert_session
+from .processes import blocked_signals, start_quiet_resource_tracker
 from .workers import Cancelled, Workers
 
 _LOCAL = "local"
@@ -41,8 +43,7 @@ def dask_workers(scheduler: str, jobs: int, listener: Listener | None) -> Iterat
         message = 'A Dask cluster needs the package distributed: python -m pip install "caiman-interface[dask]".'
         raise ImportError(message) from error
     dask: Any = distributed  # partly typed
-    is_local = scheduler == _LOCAL
-    cluster = dask.LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None) if is_local else None
+    cluster = _start_cluster(dask, jobs) if scheduler == _LOCAL else None
     topic = f"caiman-interface-{uuid.uuid4().hex}"
     try:
         with dask.Client(cluster if cluster is not None else scheduler) as client:
@@ -50,7 +51,7 @@ def dask_workers(scheduler: str, jobs: int, listener: Listener | None) -> Iterat
                 client.subscribe_topic(topic, _handler(listener))
             executor = client.get_executor(pure=False)
             try:
-                yield Workers(executor, partial(_convert_on_dask, topic), threads=1)
+                yield Workers(executor, partial(_convert_on_dask, topic), threads=1, reruns=True)
             except BaseException:
                 dask.Event(f"{topic}-stop", client=client).set()  # conversions that run end without a partial file
                 executor.shutdown(wait=False)  # cancels what has not begun
@@ -61,6 +62,18 @@ def dask_workers(scheduler: str, jobs: int, listener: Listener | None) -> Iterat
     finally:
         if cluster is not None:
             cluster.close()
+
+
+def _start_cluster(dask: Any, jobs: int) -> Any:
+    """Start a cluster on this machine; Ctrl-C ends it through this process, not each of its processes on its own."""
+    start_quiet_resource_tracker()  # which would end the blocking if it were started later
+    with blocked_signals():
+        return dask.LocalCluster(
+            n_workers=jobs,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.ERROR,  # what is cancelled is a warning to Dask
+        )
 
 
 def _handler(listener: Listener) -> Callable[[Any], None]:

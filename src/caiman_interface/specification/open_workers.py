@@ -44,7 +44,7 @@ def open_workers(
         Called in this process with each `Progressed`. An `executor` that was given reports none.
     """
     if executor is not None:
-        yield Workers(executor)
+        yield Workers(executor, reruns=True)  # it may be that of Dask
     elif scheduler is not None:
         from .dask_workers import dask_workers
 

@@ -22,21 +22,24 @@ def process_context() -> BaseContext:
     them while this process does its own work. Elsewhere each is a fresh interpreter, because system libraries do not
     support forking. A fork of this process would copy locks that are held.
     """
-    _start_quiet_resource_tracker()
+    start_quiet_resource_tracker()
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     from multiprocessing.forkserver import ensure_running
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_PRELOADED])
-    with _blocked_signals():
+    with blocked_signals():
         ensure_running()
     return context
 
 
 @contextmanager
-def _blocked_signals() -> Iterator[None]:
+def blocked_signals() -> Iterator[None]:
     """Block the signals of terminals; processes that are started meanwhile never receive them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [getattr(signal, name) for name in _OF_TERMINALS])
     try:
         yield
@@ -44,7 +47,7 @@ def _blocked_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_quiet_resource_tracker() -> None:
+def start_quiet_resource_tracker() -> None:
     """Start the process in which Python removes what ended processes leave, without its warnings.
 
     It warns on standard error of each semaphore of a process that was killed or ended, and removes it. That is its

@@ -21,15 +21,13 @@ from .checks import (
     convertible_sessions,
     refused_sessions,
 )
-from .conversion import SessionConversion, SessionOutcome
+from .conversion import SessionConversion, SessionOutcome, size_of
 from .conversion_report import ConversionReport, ReportFiles, SessionRecord, read_reports
 from .open_workers import open_workers
 from .outputs import OutputFolder
 from .sessions import Session
 from .study_options import ConversionObserver, StudyOptions
 from .workers import Workers, run_sessions
-
-"""Filename extension of the NWB files of each format."""
 
 
 def convert_specification(
@@ -165,9 +163,8 @@ def convert_study(
         result = check_specification(path, request, executor=workers.executor)
         going = convertible_sessions(result, keep_going=options.keep_going)
         observer.checked(result, going)
-        if not going:
-            records = tuple(_refused(result, going))
-            return ConversionReport(records, result.findings)
+        if not going and not (options.keep_going and result.sessions):
+            return ConversionReport(tuple(_refused(result, going)), result.findings)
         output_folder.mkdir(parents=True, exist_ok=True)
         order = [session.label for session in result.sessions]
         files = ReportFiles(output_folder, shard=options.shard, order=order)
@@ -225,11 +222,10 @@ class _Study:
     def convert(self, sessions: Sequence[Session], workers: Workers) -> None:
         """Convert sessions and keep the report up to date."""
         self.previous = {record.session: record for record in read_reports(self.folder)}
-        # The sessions of earlier runs that this one does not concern stay in the report.
-        for record in self.previous.values() if self.options.shard is None else ():
+        for record in self._earlier():
             self.files.keep(record)
         for record in _refused(self.result, sessions):
-            self.files.keep(record)
+            self.files.keep(self._with_existing_output(record))
         conversions = []
         for session in sessions:
             conversion = self._conversion(session, workers.threads)
@@ -248,11 +244,36 @@ class _Study:
         order = [session.label for session in self.result.sessions]
         return ConversionReport(tuple(self.files.records[label] for label in order), self.result.findings)
 
+    def _earlier(self) -> Iterator[SessionRecord]:
+        """Yield the records that stay in the report until a session is converted again, if ever."""
+        own = {*self.files.stored_sessions(), *(session.label for session in self.result.sessions)}
+        for record in self.previous.values():
+            # The sessions of other shards are in their reports.
+            if self.options.shard is None or record.session in own:
+                yield record
+
+    def _with_existing_output(self, record: SessionRecord) -> SessionRecord:
+        """Describe the output of an earlier run in the record of a session that could not be converted again."""
+        previous = self.previous.get(record.session)
+        if record.verified is False or previous is None or previous.fingerprint is None or previous.output is None:
+            return record
+        if size_of(self.folder / previous.output) != previous.bytes:  # replaced, or gone
+            return record
+        return replace(
+            previous, state=record.state, error=record.error, warnings=record.warnings, seconds=record.seconds
+        )
+
     def _conversion(self, session: Session, threads: int | None) -> SessionConversion:
         path = self.target.path_of(self.result.names[session.number])
         previous = self.previous.get(session.label)
         # An output whose conversion was killed was made by it: it did not exist before, or was to be replaced.
-        was_killed = self.options.resume and previous is not None and previous.state == "started"
+        was_killed = (
+            self.options.resume
+            and previous is not None
+            and previous.state == "started"
+            and previous.fingerprint is None
+            and previous.output == self._relative(str(path))
+        )
         return SessionConversion(
             session=session,
             path=path,
@@ -266,7 +287,7 @@ class _Study:
 
     def _skipped(self, conversion: SessionConversion) -> SessionRecord:
         previous = self.previous.get(conversion.session.label)
-        if previous is not None and previous.state in {"converted", "skipped"}:
+        if previous is not None and previous.bytes == size_of(conversion.path):
             return replace(previous, state="skipped", error=None, seconds=0.0)
         return SessionRecord(
             session=conversion.session.label,
@@ -277,15 +298,17 @@ class _Study:
 
     def _start(self, conversions: Sequence[SessionConversion]) -> None:
         for conversion in conversions:
-            if not conversion.resumes:
-                session = conversion.session
-                record = SessionRecord(
-                    session=session.label,
-                    sources=session.source_paths,
-                    output=self._relative(str(conversion.path)),
-                    state="started",
-                )
+            session, previous = conversion.session, conversion.previous
+            record = SessionRecord(
+                session=session.label,
+                sources=session.source_paths,
+                output=self._relative(str(conversion.path)),
+                state="started",
+            )
+            if not (conversion.resumes and conversion.path.exists()):
                 self.files.keep(record)
+            elif previous is not None and previous.fingerprint is not None:  # of the output until it is replaced
+                self.files.keep(replace(previous, state="started", error=None))
         self.files.write()
         for conversion in conversions:
             self.observer.started(conversion.session)
@@ -298,7 +321,7 @@ class _Study:
             output=self._relative(outcome.record.output),
             warnings=tuple(dict.fromkeys([*warnings, *outcome.record.warnings])),
         )
-        self.files.keep(record)
+        self.files.keep(self._with_existing_output(record) if record.state == "failed" else record)
         self._write_error(session, record, outcome.details)
         self.observer.ended(session, outcome)
 

@@ -31,6 +31,8 @@ class Workers:
         Number of sessions that are submitted at a time; None for all.
     threads : int or None
         Number of threads with which each session writes.
+    reruns : bool
+        Whether the executor itself repeats the call of a worker that was lost, as that of Dask does.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Workers:
         *,
         width: int | None = None,
         threads: int | None = None,
+        reruns: bool = False,
     ) -> None:
         self.executor = executor
         self.function = function
         self.width = width
         self.threads = threads
+        self.reruns = reruns
 
     def restart(self) -> None:
         """Replace an executor that broke."""
@@ -73,24 +77,30 @@ def run_sessions(
     tuple of SessionConversion and SessionOutcome
         As each ends.
     """
-    waiting, lost = deque(conversions), deque[SessionConversion]()
+    existing = {one.session.number for one in conversions if one.path.exists()}
+
+    def again(conversion: SessionConversion) -> SessionConversion:
+        # The output of a worker that was lost may be complete; one that was there before is not touched.
+        return replace(conversion, overwrite=conversion.overwrite or conversion.session.number not in existing)
+
+    waiting, lost = deque(map(again, conversions) if workers.reruns else conversions), deque[SessionConversion]()
     running = _Running(workers, starting)
     retried: set[int] = set()
-    existing = {one.session.number for one in conversions if one.path.exists()}
     width = workers.width or len(conversions)
-    while waiting or running or lost:
-        running.submit([waiting.popleft() for _ in range(min(len(waiting), width - len(running)))])
-        if not running:  # alone, so that the session that ends its worker is known
-            retried.add(lost[0].session.number)
-            running.submit([lost.popleft()])
-        for conversion, future in running.next_ended():
-            error = future.exception()
-            if isinstance(error, BrokenExecutor) and conversion.session.number not in retried:
-                # Its output may be complete already; an output that was there before is not touched.
-                is_new = conversion.session.number not in existing
-                lost.append(replace(conversion, overwrite=conversion.overwrite or is_new))
-            else:
-                yield conversion, future.result() if error is None else _failed(conversion, error)
+    try:
+        while waiting or running or lost:
+            running.submit([waiting.popleft() for _ in range(min(len(waiting), width - len(running)))])
+            if not running:  # alone, so that the session that ends its worker is known
+                retried.add(lost[0].session.number)
+                running.submit([lost.popleft()])
+            for conversion, future in running.next_ended():
+                error = future.exception()
+                if isinstance(error, BrokenExecutor) and conversion.session.number not in retried:
+                    lost.append(again(conversion))
+                else:
+                    yield conversion, future.result() if error is None else _failed(conversion, error)
+    finally:
+        running.cancel()
 
 
 class _Running:
@@ -125,6 +135,11 @@ class _Running:
             ended += [self._ended.get() for _ in range(len(self) - 1)]
             self._workers.restart()
         return [(self._conversions.pop(future), future) for future in ended]
+
+    def cancel(self) -> None:
+        """Cancel what has not begun, as after Ctrl-C: an executor of the caller would go on with it."""
+        for future in self._conversions:
+            future.cancel()
 
 
 def _failed(conversion: SessionConversion, error: BaseException) -> SessionOutcome:
