@@ -97,6 +97,34 @@ def test_a_pattern_finds_the_sessions_of_a_study(run, caiman_files, tmp_path):
     assert {finding.severity for finding in findings} == {"blank"}
 
 
+def test_files_of_a_study_that_cannot_be_read_do_not_stop_the_others(run, caiman_files, tmp_path):
+    study, output = tmp_path / "study", tmp_path / "study.yml"
+    for place in ("m1/day1", "m1/day2", "m2/day1"):
+        (study / place).mkdir(parents=True)
+    shutil.copy(caiman_files["sim2p_minimal"], study / "m1/day2/plane0.hdf5")
+    for place in ("m1/day1/results.hdf5", "m1/day2/plane1.hdf5", "m2/day1/results.hdf5"):
+        (study / place).write_text("no")
+    arguments = ("init", study, "--pattern", "{subject_id}/{session_id}/*.hdf5", "-o", output)
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "3 files cannot be read; `convert --keep-going` converts the other sessions:\n" in result.stderr
+    assert f"  {study / 'm1/day1/results.hdf5'}: this is not an HDF5 file that can be read\n" in result.stderr
+    sessions = yaml.safe_load(output.read_text(encoding="utf-8"))["experiments"]["recordings"]["sessions"]
+    assert [list(session["source_data"]) for session in sessions] == [
+        ["Segmentation"],
+        ["Plane0", "Plane1"],
+        ["Segmentation"],
+    ]
+    assert sessions[0]["metadata"]["Subject"]["subject_id"] == "m1"
+    assert "# results.hdf5 cannot be read: this is not an HDF5 file that can be read\n" in output.read_text()
+    errors = [finding for finding in check_specification(output).findings if finding.severity == "error"]
+    assert len(errors) == 3
+    (study / "m1/day2/plane0.hdf5").write_text("no")
+    result = run(*arguments, "--overwrite")
+    assert result.exit_code == 1
+    assert "None of the 4 files can be read" in result.stderr
+
+
 def test_a_batch_of_mesmerize(run, caiman_files, tmp_path):
     uuid = "00000000-0000-4000-8000-00000000000{}"
     batch = shutil.copy(

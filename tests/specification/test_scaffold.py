@@ -14,7 +14,8 @@ from neuroconv.tools.yaml_conversion_specification import run_conversion_from_ya
 from caiman_interface.caiman_file import CaimanFileError
 from caiman_interface.specification.checks import check_specification
 from caiman_interface.specification.document import Document
-from caiman_interface.specification.scaffold import plan_sessions, write_scaffold
+from caiman_interface.specification.planning import plan_sessions
+from caiman_interface.specification.scaffold import write_scaffold
 from caiman_interface.specification.text import get_value
 
 DATA = Path(__file__).parents[1] / "data"

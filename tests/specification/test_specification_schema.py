@@ -8,7 +8,8 @@ import pytest
 from jsonschema import Draft7Validator
 from neuroconv.utils import load_dict_from_file
 
-from caiman_interface.specification.scaffold import plan_sessions, write_scaffold
+from caiman_interface.specification.planning import plan_sessions
+from caiman_interface.specification.scaffold import write_scaffold
 from caiman_interface.specification.schema import specification_schema
 
 ROOT = Path(__file__).parents[2]

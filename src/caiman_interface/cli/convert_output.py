@@ -52,8 +52,13 @@ def print_report(
     inspects: bool,
 ) -> bool:
     """Print the result of each session, whose output is relative to a folder; return whether all succeeded."""
-    from caiman_interface.specification.findings import count_findings
+    from caiman_interface.specification.findings import count_findings, is_convertible
 
+    if not len(report) and is_convertible(report.findings):  # more shards than sessions
+        if as_json:
+            print_json([])
+        echo(f"{source}: no session to convert.", err=True)
+        return True
     ended = [record for record in report if record.state != "not valid"]
     if not ended:
         if as_json:

@@ -10,7 +10,7 @@ import click
 from .output import echo
 
 if TYPE_CHECKING:
-    from caiman_interface.specification.scaffold import PlannedSession
+    from caiman_interface.specification.planning import PlannedSession
 
 _SUFFIXES = (".yml", ".yaml")
 _BATCHES = (".pickle", ".pkl")
@@ -62,7 +62,13 @@ def command(
     from caiman_interface.specification.schema import SCHEMA_FILE_NAME
 
     sessions = _plan(files, pattern, items, planes=planes)
-    text = write_scaffold(sessions, folder=output.parent, file_name=output.name, schema=f"./{SCHEMA_FILE_NAME}")
+    text = write_scaffold(
+        sessions,
+        folder=output.parent,
+        file_name=output.name,
+        schema=f"./{SCHEMA_FILE_NAME}",
+        unreadable={} if pattern is None else _show_unreadable(sessions),
+    )
     if ask:
         from .ask import fill_in
 
@@ -75,7 +81,7 @@ def command(
 def _plan(
     files: tuple[Path, ...], pattern: str | None, items: tuple[str, ...], *, planes: bool
 ) -> list[PlannedSession]:
-    from caiman_interface.specification.scaffold import plan_sessions
+    from caiman_interface.specification.planning import plan_sessions
 
     is_batch = len(files) == 1 and files[0].suffix in _BATCHES
     if items and not is_batch:
@@ -89,7 +95,7 @@ def _plan(
 
 def _plan_study(folder: Path, pattern: str) -> list[PlannedSession]:
     from caiman_interface.specification.discovery import find_sessions
-    from caiman_interface.specification.scaffold import plan_found_sessions
+    from caiman_interface.specification.planning import plan_found_sessions
 
     found = find_sessions(folder, pattern)
     count = sum(len(session.files) for session in found.sessions)
@@ -103,13 +109,28 @@ def _plan_study(folder: Path, pattern: str) -> list[PlannedSession]:
 
 def _plan_batch(batch: Path, items: tuple[str, ...]) -> list[PlannedSession]:
     from caiman_interface.specification.mesmerize import choose_items, read_batch
-    from caiman_interface.specification.scaffold import PlannedSession, safe_name
+    from caiman_interface.specification.planning import PlannedSession, safe_name
 
     chosen = choose_items(read_batch(batch), items)
     if not chosen:
         raise ValueError(f"{batch} has no successful cnmf or cnmfe item.")
     echo(f"Found {len(chosen)} successful items.", err=True)
     return [PlannedSession(name=safe_name(item.name), files=(item.file,), images=item.images) for item in chosen]
+
+
+def _show_unreadable(sessions: list[PlannedSession]) -> dict[Path, str]:
+    """Name the files of a study that cannot be read; its other sessions do not depend on them."""
+    from caiman_interface.specification.scaffold import find_unreadable
+
+    unreadable = find_unreadable(sessions)
+    if len(unreadable) == sum(len(session.files) for session in sessions):
+        path, why = next(iter(unreadable.items()))
+        raise ValueError(f"None of the {len(unreadable)} files can be read; {path}: {why}.")
+    if unreadable:
+        echo(f"{len(unreadable)} files cannot be read; `convert --keep-going` converts the other sessions:", err=True)
+        for path, why in unreadable.items():
+            echo(f"  {path}: {why}", err=True)
+    return unreadable
 
 
 def _write_schema(path: Path, *, replace: bool) -> None:

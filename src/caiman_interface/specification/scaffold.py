@@ -6,54 +6,25 @@ The template is ``scaffold.yml.jinja``.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from caiman_interface.caiman_file import CaimanResults
+from caiman_interface.caiman_file import CaimanFileError, CaimanResults
 from caiman_interface.caiman_file.summary import DEFAULT_PIXEL_SIZE, DEFAULT_RATE
 from caiman_interface.metadata import DEFAULT_METADATA_KEY, metadata_of
 from caiman_interface.text import write_duration
 
-from .discovery import FoundSession
 from .fields import help_for, write_example
+from .planning import PlannedSession
 
 _TEMPLATE = "scaffold.yml.jinja"
 _DEVICE = "Microscope"
 _CHANNEL = "OpticalChannel"  # NeuroConv's default name; an entry with another name would be a second channel
 _PLANE = ("Ophys", "ImagingPlane")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedSession:
-    """The CaImAn files of one session and what is known about it.
-
-    Attributes
-    ----------
-    name : str
-        Name of the NWB file.
-    files : tuple of Path
-        The CaImAn files; several are planes.
-    subject_id, session_id : str or None
-        Its identifiers.
-    session_start_time : datetime or None
-        Its start.
-    images : dict of str to Path
-        Files of images of the movie, by kind, for the first of its files.
-    """
-
-    name: str
-    files: tuple[Path, ...]
-    images: Mapping[str, Path] = field(default_factory=dict)
-    subject_id: str | None = None
-    session_id: str | None = None
-    session_start_time: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -64,13 +35,14 @@ class _FileFacts:
     interface: str
     key: str
     summary: str
-    keyword: str
-    plane: dict[str, Any]
-    is_volumetric: bool
-    has_rate: bool
-    images: dict[str, str]
-    is_default_rate: bool
-    is_default_spacing: bool
+    keyword: str = ""
+    plane: dict[str, Any] = field(default_factory=dict)
+    is_volumetric: bool = False
+    has_rate: bool = True
+    images: dict[str, str] = field(default_factory=dict)
+    is_default_rate: bool = False
+    is_default_spacing: bool = False
+    is_readable: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,52 +56,29 @@ class _SessionFacts:
     session_start_time: str | None
 
 
-def plan_sessions(files: Sequence[str | Path], *, as_planes: bool = False) -> list[PlannedSession]:
-    """Return the sessions of CaImAn files: one per file, or one of which each file is a plane.
-
-    Raises
-    ------
-    ValueError
-        If a file is given twice.
-    """
-    paths = [Path(file) for file in files]
-    _refuse_repeats(paths)
-    if as_planes:
-        return [PlannedSession(name=_session_name(paths), files=tuple(paths))]
-    names = _output_names(paths)
-    return [PlannedSession(name=name, files=(path,)) for path, name in zip(paths, names, strict=True)]
+def find_unreadable(sessions: Sequence[PlannedSession]) -> dict[Path, str]:
+    """Return the files of sessions that cannot be read, each with the reason."""
+    reasons = {path: _why_unreadable(path) for session in sessions for path in session.files}
+    return {path: why for path, why in reasons.items() if why is not None}
 
 
-def plan_found_sessions(found: Sequence[FoundSession]) -> list[PlannedSession]:
-    """Return the sessions found by a pattern, named after subject and session, or after their file without these."""
-    sessions: list[PlannedSession] = []
-    for one in found:
-        parts = [f"sub-{one.subject_id}" if one.subject_id else "", f"ses-{one.session_id}" if one.session_id else ""]
-        start = one.session_start_time
-        if start is not None and not one.session_id:
-            parts.append(f"{start:%Y%m%dT%H%M%S}")
-        name = safe_name("_".join(part for part in parts if part) or one.files[0].stem)
-        taken = {session.name for session in sessions}
-        free = next(text for text in chain([name], (f"{name}_{number}" for number in count(2))) if text not in taken)
-        sessions.append(
-            PlannedSession(
-                name=free,
-                files=one.files,
-                subject_id=one.subject_id,
-                session_id=one.session_id,
-                session_start_time=start,
-            )
-        )
-    return sessions
-
-
-def safe_name(name: str) -> str:
-    """Return a name that every file system accepts."""
-    return re.sub(r"[^\w.+=-]+", "-", name).strip("-.") or "session"
+def _why_unreadable(path: Path) -> str | None:
+    try:
+        _read(path, path.parent, plane=None, images={})
+    except CaimanFileError as error:
+        return error.problem
+    except OSError as error:
+        return str(error)
+    return None
 
 
 def write_scaffold(
-    sessions: Sequence[PlannedSession], *, folder: str | Path, file_name: str, schema: str | None = None
+    sessions: Sequence[PlannedSession],
+    *,
+    folder: str | Path,
+    file_name: str,
+    schema: str | None = None,
+    unreadable: Mapping[Path, str] | None = None,
 ) -> str:
     """Return the text of a specification for CaImAn files.
 
@@ -146,15 +95,19 @@ def write_scaffold(
         The file name of the specification, for the commands in its comments.
     schema : str, optional
         Path of the JSON schema relative to the specification, for editors.
+    unreadable : mapping, optional
+        Files that cannot be read, with the reason. They are part of the specification all the same: another copy of
+        such a file can replace it, and until then `convert_specification` refuses only its session.
 
     Raises
     ------
     CaimanFileError
         If CaImAn did not write a file.
     """
-    facts = [_read_session(session, Path(folder)) for session in sessions]
+    facts = [_read_session(session, Path(folder), unreadable or {}) for session in sessions]
     files = [file for session in facts for file in session.files]
-    kinds = {file.keyword for file in files}
+    readable = [file for file in files if file.is_readable]
+    kinds = {file.keyword for file in readable}
     environment = Environment(
         loader=PackageLoader("caiman_interface.specification", ""),
         undefined=StrictUndefined,
@@ -168,7 +121,7 @@ def write_scaffold(
         sessions=facts,
         own_subjects=len({session.subject_id for session in sessions}) > 1,
         keywords=write_example([kinds.pop() if len(kinds) == 1 else "calcium imaging", "CaImAn"]),
-        planes=_planes(files),
+        planes=_planes(readable),
         default_key=DEFAULT_METADATA_KEY,
         blank=_blank,
         known=_known,
@@ -179,13 +132,15 @@ def write_scaffold(
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
-def _read_session(session: PlannedSession, folder: Path) -> _SessionFacts:
+def _read_session(session: PlannedSession, folder: Path, unreadable: Mapping[Path, str]) -> _SessionFacts:
     several = len(session.files) > 1
     start = session.session_start_time
     return _SessionFacts(
         name=session.name,
         files=[
-            _read(path, folder, plane=index if several else None, images={} if index else session.images)
+            _unread(path, folder, plane=index if several else None, why=unreadable[path])
+            if path in unreadable
+            else _read(path, folder, plane=index if several else None, images={} if index else session.images)
             for index, path in enumerate(session.files)
         ],
         subject_id=session.subject_id,
@@ -194,12 +149,23 @@ def _read_session(session: PlannedSession, folder: Path) -> _SessionFacts:
     )
 
 
+def _names_of(plane: int | None) -> tuple[str, str]:
+    """Return the interface and the metadata key of a plane."""
+    return ("Segmentation", DEFAULT_METADATA_KEY) if plane is None else (f"Plane{plane}", f"plane{plane}")
+
+
+def _unread(path: Path, folder: Path, *, plane: int | None, why: str) -> _FileFacts:
+    interface, key = _names_of(plane)
+    text = " ".join(f"{path.name} cannot be read: {why}".split())
+    return _FileFacts(path=_relative(path, folder), interface=interface, key=key, summary=text, is_readable=False)
+
+
 def _read(path: Path, folder: Path, *, plane: int | None, images: Mapping[str, Path]) -> _FileFacts:
-    key = DEFAULT_METADATA_KEY if plane is None else f"plane{plane}"
+    interface, key = _names_of(plane)
     with CaimanResults.open(path) as results:
         return _FileFacts(
             path=_relative(path, folder),
-            interface="Segmentation" if plane is None else f"Plane{plane}",
+            interface=interface,
             key=key,
             summary=_summary(results),
             keyword=f"{'one' if results.is_one_photon else 'two'}-photon calcium imaging",
@@ -210,36 +176,6 @@ def _read(path: Path, folder: Path, *, plane: int | None, images: Mapping[str, P
             is_default_rate=results.sampling_frequency == DEFAULT_RATE,
             is_default_spacing=results.parameters.data.dxy == DEFAULT_PIXEL_SIZE,
         )
-
-
-def _refuse_repeats(paths: Sequence[Path]) -> None:
-    """Raise an error if a file is given twice, even by another path."""
-    seen: dict[Path, Path] = {}
-    for path in paths:
-        first = seen.setdefault(path.resolve(), path)
-        if first is not path:
-            again = "twice" if first == path else f"twice, the second time as {path}"
-            raise ValueError(f"{first} is given {again}. Give each file once.")
-
-
-def _output_names(paths: Sequence[Path]) -> list[str]:
-    """Return a unique name per NWB file: that of the CaImAn file, after that of its folder if files share it."""
-    stems = [path.stem for path in paths]
-    names: list[str] = []
-    for path, stem in zip(paths, stems, strict=True):
-        name = stem if stems.count(stem) == 1 else f"{path.resolve().parent.name}_{stem}"
-        numbered = (f"{name}_{number}" for number in count(2))
-        names.append(next(free for free in chain([name], numbered) if free not in names))
-    return names
-
-
-def _session_name(paths: Sequence[Path]) -> str:
-    """Return a name for a session of several files: the words with which all names begin, or else the folder."""
-    pieces = [re.findall(r"[^\W_]+|[\W_]+", path.stem) for path in paths]  # words and separators
-    alike = takewhile(lambda at: len(set(at)) == 1, zip(*pieces, strict=False))
-    shared = re.sub(r"[\W_]+$", "", "".join(piece for piece, *_ in alike))
-    folders = {path.resolve().parent.name for path in paths}
-    return shared or (folders.pop() if len(folders) == 1 else "") or "session"
 
 
 def _relative(path: Path, folder: Path) -> str:
