@@ -53,8 +53,8 @@ def dask_workers(scheduler: str, jobs: int, listener: Listener | None) -> Iterat
             try:
                 yield Workers(executor, partial(_convert_on_dask, topic), threads=1, reruns=True)
             except BaseException:
-                dask.Event(f"{topic}-stop", client=client).set()  # conversions that run end without a partial file
                 executor.shutdown(wait=False)  # cancels what has not begun
+                client.run(_stop, topic, on_error="ignore")  # conversions that run end without a partial file
                 raise
             finally:
                 if listener is not None:
@@ -84,15 +84,23 @@ def _handler(listener: Listener) -> Callable[[Any], None]:
     return handle
 
 
+# In worker processes
+
+_stopped: set[str] = set()
+
+
+def _stop(topic: str) -> None:
+    _stopped.add(topic)
+
+
 def _convert_on_dask(topic: str, conversion: SessionConversion) -> SessionOutcome:
     import distributed
 
     dask: Any = distributed
     worker = dask.get_worker()
-    stop = dask.Event(f"{topic}-stop")
 
     def report(progressed: Progressed) -> None:
-        if stop.is_set():
+        if topic in _stopped:
             raise Cancelled("The conversion was cancelled.")
         worker.log_event(topic, {"progress": asdict(progressed)})
 
