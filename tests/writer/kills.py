@@ -1,7 +1,8 @@
 """Kill conversions at many moments, and print what is at the target afterwards.
 
 ``python kills.py WAY FOLDER STEP`` converts a real CaImAn file in forked processes. Each is killed at another moment:
-at one of its operations on the folder (creating, renaming, linking, removing files), or after some milliseconds.
+at one of its operations on the folder (creating, renaming, linking, removing files), or after some milliseconds. Prints
+for each kill what is at the target, and what is beside it before and after the leftovers are removed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pynwb import NWBHDF5IO, read_nwb
 
 from caiman_interface import CaimanSegmentationInterface as OwnInterface
 from caiman_interface import ParallelNWBHDF5IO
+from caiman_interface.writer.partial_files import remove_leftovers
 
 DATA = Path(__file__).parents[1] / "data" / "sim2p_full.hdf5"
 METADATA = {"session_start_time": "2024-01-02T03:04:05+00:00", "session_description": "A session."}
@@ -51,19 +53,25 @@ def run(made: Any, target: Path, **options: Any) -> None:
     made.run_conversion(nwbfile_path=str(target), metadata=metadata, **options)
 
 
-def run_specification(target: Path) -> None:
+def specification(target: Path) -> str:
+    """Return a specification of one session with that output."""
     subject = {"subject_id": "one", "sex": "F", "species": "Mus musculus", "age": "P60D"}
     session = {
         "nwbfile_name": target.stem,
-        "source_data": {"Segmentation": {"file_path": DATA.name}},
+        "source_data": {"Segmentation": {"file_path": str(DATA)}},
         "metadata": {"NWBFile": {"session_id": "one"}, "Subject": subject},
     }
-    specification = {
-        "data_interfaces": {"Segmentation": "CaimanSegmentationInterface"},
-        "experiments": {"one": {"metadata": {"NWBFile": METADATA}, "sessions": [session]}},
-    }
+    return yaml.safe_dump(
+        {
+            "data_interfaces": {"Segmentation": "CaimanSegmentationInterface"},
+            "experiments": {"one": {"metadata": {"NWBFile": METADATA}, "sessions": [session]}},
+        }
+    )
+
+
+def run_specification(target: Path) -> None:
     path = target.parent.parent / "specification.yml"
-    path.write_text(yaml.safe_dump(specification))
+    path.write_text(specification(target))
     run_conversion_from_yaml(
         specification_file_path=path, data_folder_path=DATA.parent, output_folder_path=target.parent, overwrite=True
     )
@@ -164,16 +172,16 @@ def main(way: str, folder: Path, step: int) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         old_file(way, target)
         was_killed = killed(WAYS[way], target, prepare)
-        results.append((moment, was_killed, state(target)))
+        beside = len(entries(folder)) - 1
+        remove_leftovers(folder)  # what the next conversion to the folder does first
+        results.append((moment, was_killed, state(target), beside, len(entries(folder)) - 1))
         if not was_killed and moment.startswith("operation"):
             break  # all operations are done
-    leftovers_before = len(list(folder.iterdir()))
-    WAYS["interface"](folder / "other.nwb")
-    print(
-        json.dumps(
-            {"results": results, "entries": sorted(path.name for path in folder.iterdir()), "n": leftovers_before}
-        )
-    )
+    print(json.dumps(results))
+
+
+def entries(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 if __name__ == "__main__":

@@ -172,6 +172,9 @@ def _check_target(target: Path, replace: ReplacePolicy) -> None:
 
 def check_writable(path: Path) -> None:
     """Raise `PermissionError` if an existing file is read-only, for this user or for everyone."""
+    if hasattr(os, "statvfs") and os.statvfs(path).f_flag & os.ST_RDONLY:
+        message = f"{path} is on a read-only file system, so it is not replaced. Give another path."
+        raise PermissionError(message)
     # The superuser may write everything; a file without any write permission is meant to stay as it is.
     if not os.access(path, os.W_OK) or not path.stat().st_mode & _ANY_WRITE_BIT:
         message = (
