@@ -74,10 +74,12 @@ def test_paths_as_text_and_the_installed_pandas(batch: Path) -> None:
     assert [item.file.parent.name for item in read_batch(batch)] == [UUIDS[1], UUIDS[3]]
 
 
-def test_a_missing_file_is_named(batch: Path) -> None:
+def test_the_missing_file_of_a_chosen_item_is_named(batch: Path) -> None:
     (batch.parent / UUIDS[3] / f"{UUIDS[3]}.hdf5").unlink()
+    items = read_batch(batch)
     with pytest.raises(ValueError, match=rf"item 'mouse2' \({UUIDS[3]}\) is missing"):
-        read_batch(batch)
+        choose_items(items, [UUIDS[1], "mouse2"])
+    assert [item.uuid for item in choose_items(items, [UUIDS[1]])] == [UUIDS[1]]
 
 
 class _Attack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ from .processes import blocked_signals, start_quiet_resource_tracker
 from .workers import Cancelled, Workers
 
 _LOCAL = "local"
+# Seconds for which conversions that are cancelled are waited for, and between looks at them.
+_PATIENCE = 10.0
+_POLL_INTERVAL = 0.05
 
 
 @contextmanager
@@ -71,7 +75,8 @@ def _start_cluster(dask: Any, jobs: int) -> Any:
         return dask.LocalCluster(
             n_workers=jobs,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # the default port may be in use, which Dask reports
+            scheduler_kwargs={"dashboard": False},
             silence_logs=logging.ERROR,  # what is cancelled is a warning to Dask
         )
 
@@ -87,10 +92,16 @@ def _handler(listener: Listener) -> Callable[[Any], None]:
 # In worker processes
 
 _stopped: set[str] = set()
+_running: list[str] = []
 
 
-def _stop(topic: str) -> None:
+async def _stop(topic: str) -> None:
+    """Cancel the conversions of a topic, and wait until they have removed their partial files."""
     _stopped.add(topic)
+    for _ in range(int(_PATIENCE / _POLL_INTERVAL)):
+        if topic not in _running:
+            return
+        await asyncio.sleep(_POLL_INTERVAL)
 
 
 def _convert_on_dask(topic: str, conversion: SessionConversion) -> SessionOutcome:
@@ -104,4 +115,8 @@ def _convert_on_dask(topic: str, conversion: SessionConversion) -> SessionOutcom
             raise Cancelled("The conversion was cancelled.")
         worker.log_event(topic, {"progress": asdict(progressed)})
 
-    return convert_session(conversion, report)
+    _running.append(topic)
+    try:
+        return convert_session(conversion, report)
+    finally:
+        _running.remove(topic)

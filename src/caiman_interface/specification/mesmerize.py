@@ -96,7 +96,7 @@ def read_batch(path: str | Path) -> list[BatchItem]:
     Raises
     ------
     ValueError
-        If the file is not such a batch, contains anything but a DataFrame, or the file of an item is missing.
+        If the file is not such a batch, or contains anything but a DataFrame.
     """
     path = Path(path)
     batch = _load(path)
@@ -113,8 +113,8 @@ def choose_items(items: Sequence[BatchItem], wanted: Sequence[str] = ()) -> list
     Raises
     ------
     ValueError
-        If a name or uuid is not in the batch, or several items of the same name remain: they are analyses of the same
-        movie with different parameters, and a session contains only one of them.
+        If a name or uuid is not in the batch, the file of a chosen item is missing, or several items of the same name
+        remain: they are analyses of the same movie with different parameters, and a session contains only one of them.
     """
     unknown = [text for text in wanted if all(text not in {item.name, item.uuid} for item in items)]
     if unknown:
@@ -131,6 +131,13 @@ def choose_items(items: Sequence[BatchItem], wanted: Sequence[str] = ()) -> list
         listed = "; ".join(f"{name}: {', '.join(uuids)}" for name, uuids in repeated.items())
         message = f"Several items have the same name; choose one of each with --item UUID. {listed}."
         raise ValueError(message)
+    for item in chosen:
+        if not item.file.is_file():
+            message = (
+                f"The file of the item '{item.name}' ({item.uuid}) is missing: {item.file}. Copy the folders of the "
+                "items together with the batch, or choose others with --item."
+            )
+            raise ValueError(message)
     return chosen
 
 
@@ -192,19 +199,12 @@ def _is_successful(row: Mapping[str, Any]) -> bool:
 def _item(row: Mapping[str, Any], batch: Path) -> BatchItem:
     uuid, outputs = str(row["uuid"]), row["outputs"]
     path = outputs.get(_FILE_KEY) or PurePosixPath(uuid, f"{uuid}.hdf5")
-    file = _resolve(path, batch)
-    if not file.is_file():
-        message = (
-            f"{batch}: the file of the item '{row['item_name']}' ({uuid}) is missing: {file}. Copy the folders of the "
-            "items together with the batch."
-        )
-        raise ValueError(message)
     images = {name: _resolve(outputs[key], batch) for name, key in _IMAGE_KEYS.items() if outputs.get(key)}
     return BatchItem(
         name=str(row["item_name"]),
         uuid=uuid,
         algorithm=str(row["algo"]),
-        file=file,
+        file=_resolve(path, batch),
         parameters=row["params"] if isinstance(row.get("params"), dict) else {},
         images={name: image for name, image in images.items() if image.is_file()},
     )
