@@ -131,6 +131,43 @@ def test_a_permuting_selection_without_discarded_components(selected_all: Path) 
     assert omitted(selected_all).keys() == LEFT_BEHIND
 
 
+def test_a_permuting_selection_that_keeps_those_discarded_before(selected_all: Path) -> None:
+    """``select_components(..., save_discarded_components=False)`` leaves what a first selection set aside."""
+    with h5py.File(selected_all, "r+") as file:
+        aside = file["estimates/discarded_components"]
+        store_footprints(aside, sparse.csc_array(np.ones((2288, 3))))
+        replace(aside, "C", np.ones((3, 400)))
+    assert omitted(selected_all).keys() == LEFT_BEHIND
+
+
+def test_a_permuting_selection_of_an_online_result(copy_of: Callable[[str], Path]) -> None:
+    """What it set aside covers all frames, what OnACID's initialisation set aside only the first batch."""
+    path = copy_of("sim2p_onacid")
+    with CaimanResults(path) as results:
+        assert results.frame_added.tolist() == [200, 200, 200, 200, 200, 206, 245, 262, 285, 293, 305]
+    with h5py.File(path, "r+") as file:
+        estimates = file["estimates"]
+        for name in ("C", "S", "YrA"):
+            replace(estimates, name, estimates[name][()][::-1])
+            replace(estimates["discarded_components"], name, estimates[name][:0])
+        replace(estimates, "accepted_list", np.array([0, 3]))
+    assert omitted(path)["time_neuron_added"] == "may be in the order from before select_components"
+    assert omitted(path)["accepted_list"].startswith("may be from before select_components")
+
+
+def test_components_that_the_initialisation_of_onacid_removed(copy_of: Callable[[str], Path]) -> None:
+    """They are not a selection from the components in the file, which were not evaluated."""
+    path = copy_of("sim2p_onacid")
+    with h5py.File(path, "r+") as file:
+        aside = file["estimates/discarded_components"]
+        store_footprints(aside, sparse.csc_array(np.ones((1584, 2))))
+        for name in ("C", "S", "YrA"):
+            replace(aside, name, np.ones((2, 200)))
+    with CaimanResults(path) as results:
+        assert results.components.acceptance.verdict == "not evaluated"
+        assert results.frame_added.max() == 305
+
+
 def test_a_deconvolution_after_a_selection_is_kept(selected_all: Path) -> None:
     """Its rows correlate with those of F_dff, which is in the new order."""
     with h5py.File(selected_all, "r+") as file:
@@ -159,6 +196,26 @@ def test_manual_lists_from_before_a_selection_and_a_new_evaluation(copy_of: Call
     with CaimanResults(path) as results:
         assert results.components.acceptance.rejected.tolist() == [5, 6]
         assert results.components.hand_picked == {}
+
+
+@pytest.mark.parametrize("name", ["sim_cnmfe_default_ssub", "sim2p_onacid"])
+def test_manual_lists_from_before_merging_without_an_evaluation(copy_of: Callable[[str], Path], name: str) -> None:
+    """Merging leaves ``lam``, and the frames at which OnACID added components."""
+    path = copy_of(name)
+    with h5py.File(path, "r+") as file:
+        estimates = file["estimates"]
+        parts = tuple(estimates[f"A/{part}"][()] for part in ("data", "indices", "indptr"))
+        footprints = sparse.csc_array(parts, shape=estimates["A/shape"][()])
+        replace(estimates, "accepted_list", np.array([0, 3]))
+    assert "accepted_list" not in omitted(path)
+    with h5py.File(path, "r+") as file:
+        estimates, count = file["estimates"], footprints.shape[1]
+        store_footprints(estimates, sparse.hstack([footprints[:, 2:], footprints[:, [0]] + footprints[:, [1]]], "csc"))
+        for field in ("C", "S", "YrA", "R"):
+            values = estimates[field][()]
+            if np.ndim(values) and len(values) == count:
+                replace(estimates, field, np.vstack([values[2:], values[[0]] + values[[1]]]))
+    assert omitted(path)["accepted_list"].startswith("may be from before components were removed or merged")
 
 
 def test_an_evaluation_from_before_merging_is_stale(caiman_files: dict[str, Path]) -> None:

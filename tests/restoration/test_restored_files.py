@@ -128,6 +128,24 @@ def test_shifts_and_pixels_of_a_shrunk_movie_keep_their_unit(restored, convert: 
     assert verify(unfinished, convert(unfinished, tmp_path / "unfinished.nwb")).ok
 
 
+@pytest.mark.parametrize(
+    ("name", "frames"), [("sim_onacid_fitnext", 100), ("sim_onacid_ds2_motion", 300)], ids=["unfinished", "finished"]
+)
+def test_shifts_of_a_shrunk_movie_are_restored_as_they_were(
+    copy_of: Callable[[str], Path], convert: Nwb, tmp_path: Path, name: str, frames: int
+) -> None:
+    """Those of an unfinished analysis were not enlarged, nor are shifts across planes."""
+    path, shifts = copy_of(name), np.random.default_rng(0).normal(size=(frames, 3))
+    with h5py.File(path, "r+") as file:
+        file["params/online/ds_factor"][...] = 2
+        del file["estimates/shifts"]
+        file["estimates/shifts"] = shifts
+    nwb = convert(path, tmp_path / "session.nwb")
+    assert verify(path, nwb).ok
+    restore(nwb, tmp_path / "restored.hdf5")
+    np.testing.assert_array_equal(read_values(tmp_path / "restored.hdf5")["estimates/shifts"], shifts)
+
+
 def test_memory_map_and_file_names_get_a_new_place(converted: Nwb, tmp_path: Path) -> None:
     nwb_file = converted("sim2p_full")
     restore(nwb_file, tmp_path / "tif.hdf5", movie=tmp_path / "movie.tif")

@@ -113,6 +113,19 @@ def test_fits_of_the_first_batch_after_a_selection(
     assert "OnACID's first batch" in different[f"{TABLE}/ar_coefficients"]
 
 
+def test_shifts_across_planes_are_not_enlarged(
+    copy_of: Callable[[str], Path], convert: Convert, tmp_path: Path
+) -> None:
+    """OnACID shrinks rows and columns only."""
+    path = copy_of("sim_onacid_ds2_motion")
+    with h5py.File(path, "r+") as file:
+        replace(file["estimates"], "shifts", np.ones((300, 3), dtype=np.float32))
+    nwb = convert(path, tmp_path / "written.nwb")
+    assert verify(path, nwb).ok
+    with h5py.File(nwb) as file:
+        assert file["processing/ophys/MotionCorrectionShifts/data"][299].tolist() == [2, 2, 1]
+
+
 def test_a_frame_of_swapped_axes(monkeypatch: pytest.MonkeyPatch, caiman_files: dict[str, Path], found: Any) -> None:
     original = results.find_frame_shape
 

@@ -143,7 +143,7 @@ class Components:
         """
         if self._is_discarded:
             return NamedItems({}, kind="manual lists")
-        stale = self._edits.reason_for_lists(is_online=self._is_online, is_selected=self._is_selected)
+        stale = self._edits.reason_for_lists(is_selected=self._is_selected)
         return NamedItems(read_hand_picked(self._fields, self.count, stale=stale), kind="manual lists")
 
     @cached_property
@@ -180,7 +180,7 @@ class Components:
 
     @cached_property
     def _edits(self) -> Edits:
-        return Edits.read(self._fields, self.count)
+        return Edits.read(self._fields, self.count, num_frames=self.num_frames, online=self._context.online)
 
     @property
     def _is_online(self) -> bool:
@@ -194,7 +194,7 @@ class Components:
     def _reason_for_order(self) -> str | None:
         if self._is_discarded:
             return None
-        return self._edits.reason_for_order(is_online=self._is_online, is_selected=self._is_selected)
+        return self._edits.reason_for_order(is_selected=self._is_selected)
 
     def _were_selected(self) -> bool:
         """Return whether ``select_components`` explains the absence of the lists of an evaluation.

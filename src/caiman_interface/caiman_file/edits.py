@@ -14,6 +14,7 @@ import numpy as np
 from .fields import Fields
 from .matrices import StoredMatrix
 from .omissions import UnusableFieldError
+from .online import OnlineAnalysis
 from .rows import Rows
 
 # The arrays of components whose length shows that components were removed or merged since.
@@ -34,7 +35,8 @@ class Edits:
     are_restored : bool
         Whether ``restore_discarded_components`` put components back: it leaves ``discarded_components`` without ``A``.
     removed : int or None
-        How many components ``select_components`` set aside; None where it did not run or set none aside.
+        How many components ``select_components`` set aside; None where it did not run after the analysis. OnACID calls
+        it for its first batch: what that set aside covers fewer frames.
     are_stale : bool
         Whether an array of components covers another number of components, as after a merge or a selection.
     """
@@ -44,33 +46,46 @@ class Edits:
     are_stale: bool
 
     @classmethod
-    def read(cls, estimates: Fields, count: int) -> Edits:
-        """Recognize the edits from the group of the components; no omission is recorded."""
-        shapes = [shape for name in _COMPONENT_ARRAYS if (shape := estimates.shape(name)) is not None]
+    def read(cls, estimates: Fields, count: int, *, num_frames: int | None, online: OnlineAnalysis | None) -> Edits:
+        """Recognize the edits of `count` components from their group; no omission is recorded."""
+        names = _COMPONENT_ARRAYS if online is not None else (*_COMPONENT_ARRAYS, "lam")  # OnACID's: of its first batch
+        lengths = [shape[0] for name in names if (shape := estimates.shape(name)) is not None]
+        is_stale = any(length != count for length in lengths) or (online is not None and online.has_lost_components)
         removed, restored = _discarded(estimates)
-        return cls(restored, removed, any(shape[0] != count for shape in shapes))
+        if online is not None and _is_of_first_batch(estimates, removed, num_frames, is_finished=online.is_finished):
+            removed = None
+        return cls(restored, removed, is_stale)
 
-    def reason_for_lists(self, *, is_online: bool, is_selected: bool) -> str | None:
+    def reason_for_lists(self, *, is_selected: bool) -> str | None:
         """Return why the lists of the viewer refer to other components; None if they do not."""
         if self.are_restored:
             return "is from before restore_discarded_components, which changed the order of the components"
-        if is_selected or self.removed or (self.removed == 0 and not is_online):
+        if is_selected or self.removed is not None:
             return "may be from before select_components, which changed the numbers of the components"
         if self.are_stale:
             return "may be from before components were removed or merged: other arrays do not cover the same number"
         return None
 
-    def reason_for_order(self, *, is_online: bool, is_selected: bool) -> str | None:
+    def reason_for_order(self, *, is_selected: bool) -> str | None:
         """Return why arrays that edits do not update may be in another order; None if they are not.
 
-        An array from before a selection that removed components is recognized by its length.
+        An array from before a selection that removed components is recognized by its length, unless another selection
+        followed, which then cleared the lists of the evaluation.
         """
         if self.are_restored:
             return "is in the order from before restore_discarded_components"
-        kept_all = self.removed == 0 and not is_online
-        if kept_all or (is_selected and not self.removed):
+        if is_selected or self.removed == 0:
             return "may be in the order from before select_components"
         return None
+
+
+def _is_of_first_batch(estimates: Fields, removed: int | None, num_frames: int | None, *, is_finished: bool) -> bool:
+    """Return whether OnACID's initialisation set components aside: their traces cover the first batch of frames."""
+    aside = estimates.subgroup("discarded_components")
+    shape = None if aside is None else aside.shape("C", allow_empty=True)
+    if shape is None or len(shape) != 2 or not is_finished:  # noqa: PLR2004 (components, frames)
+        return removed == 0
+    return num_frames is not None and shape[1] < num_frames
 
 
 def _discarded(estimates: Fields) -> tuple[int | None, bool]:

@@ -42,6 +42,8 @@ class OnlineAnalysis:
         Factor by which it shrank them; 1 if it did not.
     is_reduced : bool
         Whether it added components to those of its first batch, and some were removed afterwards.
+    has_lost_components : bool
+        Whether it ran to its end, and some of its components were removed or merged afterwards.
     """
 
     is_finished: bool
@@ -50,6 +52,7 @@ class OnlineAnalysis:
     norm_shape: tuple[int, ...] | None
     shrink_factor: float
     is_reduced: bool
+    has_lost_components: bool
 
     @classmethod
     def read(cls, root: Fields, parameters: CaimanParameters, count: int) -> OnlineAnalysis | None:
@@ -58,13 +61,15 @@ class OnlineAnalysis:
             return None
         online, order = parameters.stored.get("online", {}), parameters.stored.get("preprocess", {}).get("p")
         shape, lost = root.shape("img_norm"), partial(_has_lost_components, root, count=count)
+        added, is_finished = root.shape("time_neuron_added"), root.is_present("t_online")
         return cls(
-            is_finished=root.is_present("t_online"),
+            is_finished=is_finished,
             deconvolves=order is None or bool(np.any(np.asarray(order) != 0)),
             starts_from_zeros=online.get("init_method") in _INITIALISED_WITH_ZEROS,
             norm_shape=shape if shape is not None and len(shape) > 1 else None,
-            shrink_factor=_shrink_factor(online.get("ds_factor")),
+            shrink_factor=shrink_factor_of(online.get("ds_factor")),
             is_reduced=root.read("time_neuron_added", lost, ndim=2) is True,
+            has_lost_components=is_finished and added is not None and added[0] > count,
         )
 
     def shape_of_frames(self, frame_shape: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -119,7 +124,7 @@ def _has_lost_components(root: Fields, node: Node, *, count: int) -> bool:
     return is_list and len(added) > count and len(np.unique(added[:, 1])) > 1
 
 
-def _shrink_factor(value: Any) -> float:
+def shrink_factor_of(value: Any) -> float:
     """Return ``ds_factor`` if it is a number above 1, and 1 otherwise, as OnACID does."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number and np.isfinite(value) and value > 1 else 1.0

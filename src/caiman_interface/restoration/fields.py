@@ -67,7 +67,7 @@ class FieldWriter:
         self._stored: dict[str, Any] = assumed_storage(results) if recorded is None else dict(recorded)
         self._omitted = {omission.field: omission.reason for omission in results.omissions}
         self._rois = self._roi_values()
-        self._field_of_view = FieldOfViewValues(results, self._chunk_frames(BACKGROUND))
+        self._field_of_view = FieldOfViewValues(results, self._chunk_frames(BACKGROUND), self._stored)
         self._note_selection()
 
     def write(self) -> None:

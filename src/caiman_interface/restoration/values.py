@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from caiman_interface.caiman_file import Trace
 from caiman_interface.caiman_file.components import DFF_TRACES, FITS, HAND_PICKED, METRICS, STORED_TRACES
 from caiman_interface.caiman_file.images import IMAGE_FIELDS
+from caiman_interface.caiman_file.online import shrink_factor_of
 from caiman_interface.caiman_file.storage import number_text
 from caiman_interface.nwb.nwb_components import NwbComponents
 from caiman_interface.nwb.nwb_results import NwbResults
@@ -164,11 +165,14 @@ class FieldOfViewValues:
         The analysis.
     chunk_frames : callable
         Number of frames in a chunk of a trace, by the key of the trace.
+    stored : mapping
+        How CaImAn's file stored each field, by its path.
     """
 
-    def __init__(self, results: NwbResults, chunk_frames: Callable[[str], int]) -> None:
+    def __init__(self, results: NwbResults, chunk_frames: Callable[[str], int], stored: Mapping[str, Any]) -> None:
         self._results = results
         self._chunk_frames = chunk_frames
+        self._stored = stored
 
     def find(self, name: str, entry: Any) -> Found | None:
         """Return the values of a field of ``estimates``; None if the NWB file does not have them."""
@@ -203,9 +207,18 @@ class FieldOfViewValues:
         shifts = self._results.shifts
         if shifts is None or list(shifts.shape[1:]) != entry[1][1:]:
             return None
-        factor = self._results.parameters.get("online", {}).get("ds_factor") or 1
+        scale = np.ones(shifts.shape[1])
+        scale[:2] = self._shrink_of_shifts()  # OnACID shrinks rows and columns, not planes
         note = None if shifts.shape[0] == entry[1][0] else f"covers {shifts.shape[0]} of {entry[1][0]} shifts"
-        return Found(shifts / factor, shifts.shape, note)
+        return Found(shifts / scale, shifts.shape, note)
+
+    def _shrink_of_shifts(self) -> float:
+        """Return the factor by which the shifts were enlarged: 1 where the footprints are of the shrunk frame too."""
+        factor = shrink_factor_of(self._results.parameters.get("online", {}).get("ds_factor"))
+        norm = self._stored.get("img_norm")
+        if norm is not None and len(norm[1]) > 1:
+            return factor if tuple(norm[1]) != tuple(self._results.frame_shape) else 1
+        return factor if self._stored.get("t_online") is not None else 1
 
 
 def matrix_value(matrix: csc_array[Any], entry: Any, *, with_zeros: bool) -> Found:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .caiman_values import column_at, is_given, is_readable, matrix_shape_at, node_at, numbers_at, scalar_at, text_at
 from .fields import ESTIMATES, LEFT_BEHIND
+from .frames import num_frames_in
 
 Values = tuple[NDArray[Any] | None, str]
 """Values, or None and why there are none that belong to the ROIs (nothing, where CaImAn has none)."""
@@ -106,14 +107,29 @@ class History:
 
     @cached_property
     def removed(self) -> int | None:
-        """How many components ``select_components`` set aside; None where it set aside none that it kept."""
+        """How many components ``select_components`` set aside after the analysis; None where it did not run.
+
+        What it set aside in OnACID's first batch covers fewer frames.
+        """
         aside = node_at(self._file, "estimates/discarded_components")
         shape = matrix_shape_at(aside, "A") if isinstance(aside, h5py.Group) else None
-        return None if shape is None else shape[1]
+        if shape is None or not self.is_online:
+            return None if shape is None else shape[1]
+        traces = node_at(aside, "C")
+        if not self._is_finished or not isinstance(traces, h5py.Dataset) or traces.ndim != 2:  # noqa: PLR2004 (axes)
+            return shape[1] or None
+        frames = num_frames_in(self._file)
+        return None if frames is not None and traces.shape[1] < frames else shape[1]
 
     @cached_property
     def _covers_others(self) -> bool:
         nodes = [node_at(self._group, name) for name in _BY_COMPONENT]
+        if not self.is_online:
+            nodes.append(node_at(self._group, "lam"))
+        elif self._is_finished:
+            added = node_at(self._file, "time_neuron_added")
+            if isinstance(added, h5py.Dataset) and added.ndim and added.shape[0] > self._count:
+                return True
         return any(
             isinstance(one, h5py.Dataset) and one.ndim and one.size and one.shape[0] != self._count for one in nodes
         )
@@ -123,8 +139,7 @@ class History:
         """Why what edits do not move may be in another order, or nothing."""
         if self.is_restored:
             return "is in the order from before restore_discarded_components"
-        kept_all = self.removed == 0 and not self.is_online
-        if kept_all or (self.is_selected and not self.removed):
+        if self.is_selected or self.removed == 0:
             return "may be in the order from before select_components"
         return ""
 
@@ -137,7 +152,7 @@ class History:
             uses = scalar_at(self._file, "params/quality/use_ecc")
             reason = "" if self._is_evaluated and uses else reason
         elif field in {"accepted_list", "rejected_list"}:
-            was_selected = self.is_selected or self.removed or (self.removed == 0 and not self.is_online)
+            was_selected = self.is_selected or self.removed is not None
             other = "may be from before components were removed" if was_selected or self._covers_others else ""
             reason = reason or other
         return f"{field} {reason}" if reason else ""
