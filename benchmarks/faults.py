@@ -315,6 +315,7 @@ def ended(number: signal.Signals, converter: str, parent: Path) -> Disturbed:
     with new_target("interface", parent) as target:
         folder = target.parent
         target.unlink()
+        signal.signal(number, signal.SIG_DFL)  # a job in the background ignores some, and so would the command
         path = folder.parent / "specification.yml"
         path.write_text(kills.specification(target))
         program = Path(sys.executable).with_name("caiman-interface" if converter == "ours" else "neuroconv")

@@ -137,3 +137,16 @@ def test_members_that_a_damaged_group_lists_but_does_not_find(base: str, seed: i
     assert report.ok, str(report)
     with CaimanResults(source) as results:
         assert any("cannot be looked up" in omission.reason for omission in results.omissions)
+
+
+def test_verify_of_a_group_whose_members_cannot_be_listed(tmp_path: Path) -> None:
+    """It raised a RuntimeError."""
+    from plans import build
+    from worker import convert
+
+    from caiman_interface import verify
+
+    source, nwb = build(Plan("sim1p_cnmfe", 1591805755, (), mutates_bytes=True), tmp_path), tmp_path / "session.nwb"
+    convert(source, nwb)
+    report = verify(source, nwb)
+    assert report.ok, str(report)

@@ -7,8 +7,8 @@ it, so that a received file cannot publish the content of others. Linked files i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,11 @@ import h5py
 from .errors import CaimanFileError
 from .groups import DAMAGE
 from .opening import open_hdf5
+from .string_heaps import check_string_heaps
+from .walk import Member, members_of
 
 FOLLOW_LINKS_VARIABLE = "CAIMAN_INTERFACE_FOLLOW_LINKS"
 """The environment variable that, if set, allows files outside of the directory of the CaImAn file."""
-
-DEEPEST = 64  # groups within groups; deeper ones are not read
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,26 @@ class _NamedFile:
         return in_working_directory if is_elsewhere else beside
 
 
-def check_links(file: h5py.File, path: Path) -> None:
-    """Check that all data are in the directory of a file.
+def check_links(path: Path, members: Iterable[Member]) -> None:
+    """Check that all data are in the directory of a file, and that linked files can be read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    members : iterable of Member
+        Its datasets and links.
 
     Raises
     ------
     CaimanFileError
-        If a link or external storage leads elsewhere, and the user did not allow it.
+        If a link or external storage leads elsewhere, and the user did not allow it; or if a linked file is damaged so
+        that reading it would never end.
     """
     if os.environ.get(FOLLOW_LINKS_VARIABLE):
         return
     target = path.resolve()
-    for named, found in _files_outside(file, target, target.parent, {target}):
+    for named, found in _files_outside(members, target, target.parent, {target}):
         raise CaimanFileError(
             path,
             "this part is in a file of another directory",
@@ -81,7 +89,7 @@ def linked_files(path: Path) -> list[Path]:
     while waiting:
         one = waiting.pop()
         with suppress(OSError, CaimanFileError), open_hdf5(one) as file:
-            for named in _named_files(file, "", set()):
+            for named in _named_files(members_of(file)):
                 target = named.path(one.parent)
                 if target.is_file() and target not in found:
                     found[target] = None
@@ -89,51 +97,35 @@ def linked_files(path: Path) -> list[Path]:
     return list(found)[1:]
 
 
-def _files_outside(file: h5py.File, path: Path, folder: Path, seen: set[Path]) -> Iterator[tuple[_NamedFile, Path]]:
+def _files_outside(
+    members: Iterable[Member], path: Path, folder: Path, seen: set[Path]
+) -> Iterator[tuple[_NamedFile, Path]]:
     """Yield the files outside of a folder that a file names, or that those in the folder that it names do."""
-    for named in _named_files(file, "", set()):
+    for named in _named_files(members):
         target = named.path(path.parent)
         if not target.is_relative_to(folder):
             yield named, target
         elif not named.is_raw and target not in seen:
             seen.add(target)
-            with suppress(OSError, CaimanFileError), open_hdf5(target) as other:
-                yield from ((named, outside) for _, outside in _files_outside(other, target, folder, seen))
+            with ExitStack() as stack:
+                others: list[Member] = []
+                with suppress(OSError, CaimanFileError):
+                    others = list(members_of(stack.enter_context(open_hdf5(target))))
+                if others:
+                    check_string_heaps(target, others)
+                yield from ((named, outside) for _, outside in _files_outside(others, target, folder, seen))
 
 
-def _named_files(group: h5py.Group, start: str, seen: set[int]) -> Iterator[_NamedFile]:
-    """Yield the files that the links and datasets in a group name; links to other files are not followed."""
-    for name in _names(group):
-        place = f"{start}{name}"
-        try:
-            link = group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                yield _NamedFile(place, link.filename)
-            if not isinstance(link, h5py.HardLink):
-                continue  # what a soft link leads to is visited at its own place
-            node = group[name]
-            address = h5py.h5o.get_info(node.id).addr
-        except DAMAGE:  # reading the member reports it
+def _named_files(members: Iterable[Member]) -> Iterator[_NamedFile]:
+    """Yield the files that links and datasets name; links to other files are not followed."""
+    for place, dataset, linked_file in members:
+        if dataset is None:
+            yield _NamedFile(place, linked_file)
             continue
-        if address in seen:
-            continue
-        seen.add(address)
-        if isinstance(node, h5py.Group) and place.count("/") < DEEPEST:
-            yield from _named_files(node, f"{place}/", seen)
-        elif isinstance(node, h5py.Dataset):
-            yield from _storage(place, node)
-
-
-def _names(group: h5py.Group) -> list[str]:
-    try:
-        return list(group)
-    except DAMAGE:
-        return []
-
-
-def _storage(place: str, dataset: h5py.Dataset) -> Iterator[_NamedFile]:
-    """Yield the files in which a dataset is stored."""
-    with suppress(*DAMAGE):
-        yield from (_NamedFile(place, name, is_raw=True) for name, *_ in dataset.external or ())
-        if dataset.is_virtual:
-            yield from (_NamedFile(place, one.file_name) for one in dataset.virtual_sources() if one.file_name != ".")
+        with suppress(*DAMAGE):
+            settings = dataset.get_create_plist()
+            names = (settings.get_external(number)[0] for number in range(settings.get_external_count()))
+            yield from (_NamedFile(place, os.fsdecode(name), is_raw=True) for name in names)
+            if settings.get_layout() == h5py.h5d.VIRTUAL:
+                sources = h5py.Dataset(dataset).virtual_sources()
+                yield from (_NamedFile(place, one.file_name) for one in sources if one.file_name != ".")

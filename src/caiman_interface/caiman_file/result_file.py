@@ -12,6 +12,8 @@ from .errors import CaimanFileError
 from .links import check_links
 from .opening import FileIdentity, is_same_file, open_hdf5
 from .rows import FileBytes
+from .string_heaps import check_string_heaps
+from .walk import members_of
 
 
 class ResultFile:
@@ -28,7 +30,9 @@ class ResultFile:
         self._file: h5py.File = open_hdf5(self.file_path)
         self._file_bytes: FileBytes | None = None
         try:
-            check_links(self._file, self.file_path)
+            members = list(members_of(self._file))
+            check_string_heaps(self.file_path, members)
+            check_links(self.file_path, members)
             self._identity = FileIdentity.of(self.file_path)
             self._file_bytes = self._open_bytes()
             self._read()

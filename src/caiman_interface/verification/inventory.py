@@ -128,7 +128,7 @@ def _attributes(group: h5py.Group, start: str) -> Iterator[Member]:
 
 
 def _is_sparse(group: h5py.Group) -> bool:
-    return set(group) >= {"data", "indices", "indptr", "shape"}
+    return set(named(group)) >= {"data", "indices", "indptr", "shape"}
 
 
 def _one_member(path: str, node: Any) -> Iterator[Member]:
