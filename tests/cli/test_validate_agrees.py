@@ -121,9 +121,10 @@ def timestamps(text: str) -> Fault:
 
 TEXTS = np.array([b"abc"] * 12)
 FAULTS: dict[str, Fault] = {
-    **{f"fr {value}": stored_as("params/data/fr", value) for value in (ABSENT, 0.0, np.inf, "x")},
+    **{f"fr {value}": stored_as("params/data/fr", value) for value in (0.0, np.inf, "x")},
     **{f"weight {value}": weight(value) for value in (np.nan, np.inf, 1e300)},
     **{f"text in {name}": stored_as(f"estimates/{name}", TEXTS) for name in ("SNR_comp", "r_values", "bl", "lam")},
+    "no fr": stored_as("params/data/fr", ABSENT),
     **{f"no {name}": stored_as(f"estimates/{name}", ABSENT) for name in ("A", "C", "b", "W")},
     "ragged g": stored_as("estimates/g", np.array([b"1.4 -.5", b"1"] * 6)),
     "broken W": stored_as("estimates/W", np.ones((3, 3))),
