@@ -1,6 +1,7 @@
 """Convert thousands of damaged CaImAn files, and print what happened to them.
 
     python benchmarks/fuzz.py --count 10000          # half of them damaged in their structure, half in their bytes
+    python benchmarks/fuzz.py --jobs 2               # in two processes
     python benchmarks/fuzz.py --count 1000 --stock   # the same files with NeuroConv's own class
     python benchmarks/fuzz.py --plan 'PLAN'          # one file again, as printed
 
@@ -14,6 +15,7 @@ import argparse
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "hostile"))
@@ -37,20 +39,34 @@ ROWS = {
 }
 
 
-def run(kind: str, count: int, first: int, *, is_stock: bool) -> list[Outcome]:
-    """Convert the files of as many seeds; print each that has an outcome that is not allowed."""
+def run(kind: str, seeds: range, *, is_stock: bool) -> list[Outcome]:
+    """Convert the files of seeds one after the other; print each that has an outcome that is not allowed."""
     make = structural_plan if kind == "structure" else byte_plan
     outcomes = []
     start = time.monotonic()
     with Converter(is_stock=is_stock) as converter:
-        for number in range(count):
-            outcome = converter.run(make(first + number))
+        for number, seed in enumerate(seeds, start=1):
+            outcome = converter.run(make(seed))
             outcomes.append(outcome)
             if not outcome.is_allowed and not is_stock:
-                print(f"seed {first + number}: {outcome}", file=sys.stderr, flush=True)
-            if (number + 1) % 500 == 0:
-                print(f"{kind}: {number + 1} in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+                print(f"seed {seed}: {outcome}", file=sys.stderr, flush=True)
+            if number % 500 == 0:
+                print(f"{kind}: {number} in {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     return outcomes
+
+
+def run_all(count: int, first: int, jobs: int, *, is_stock: bool) -> dict[str, list[Outcome]]:
+    """Convert the files of `count` seeds, half of each kind, in as many processes as `jobs`."""
+    parts = [
+        (kind, range(first + offset, first + count // 2, jobs))
+        for kind in ("structure", "bytes")
+        for offset in range(jobs)
+    ]
+    results: dict[str, list[Outcome]] = {"structure": [], "bytes": []}
+    with ThreadPoolExecutor(jobs) as pool:
+        for (kind, _), outcomes in zip(parts, pool.map(lambda part: run(*part, is_stock=is_stock), parts), strict=True):
+            results[kind] += outcomes
+    return results
 
 
 def print_table(results: dict[str, list[Outcome]]) -> None:
@@ -72,6 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--jobs", type=int, default=1, help="how many processes convert")
     parser.add_argument("--stock", action="store_true", help="convert with NeuroConv's own class")
     parser.add_argument("--plan", help="convert the file of one plan")
     arguments = parser.parse_args()
@@ -80,10 +97,7 @@ def main() -> int:
             outcome = converter.run(Plan.from_json(arguments.plan))
         print(outcome)
         return int(not outcome.is_allowed)
-    results = {
-        kind: run(kind, arguments.count // 2, arguments.first, is_stock=arguments.stock)
-        for kind in ("structure", "bytes")
-    }
+    results = run_all(arguments.count, arguments.first, arguments.jobs, is_stock=arguments.stock)
     print_table(results)
     return int(not all(outcome.is_allowed for outcomes in results.values() for outcome in outcomes))
 

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,10 +147,14 @@ class Converter:
 
 
 def has_answered(process: subprocess.Popen[bytes]) -> bool:
-    """Wait for an answer; on a busy machine as long as the process has not used its time."""
-    start, used = time.monotonic(), processor_time(process.pid)
+    """Wait for an answer; on a busy machine as long as the process has not used its time.
+
+    Seconds are counted one by one, so that the time in which this process was suspended with the other does not count.
+    """
+    waited, used = 0, processor_time(process.pid)
     while not select.select([process.stdout], [], [], 1.0)[0]:
-        waited, worked = time.monotonic() - start, processor_time(process.pid) - used
+        waited += 1
+        worked = processor_time(process.pid) - used
         if waited > LONGEST and (worked > LONGEST or waited > 4 * LONGEST):
             return False
     return True

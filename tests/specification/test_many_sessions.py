@@ -223,6 +223,14 @@ def descendants(pid: int) -> list[int]:
     return [*children, *(one for child in children for one in descendants(child))]
 
 
+@pytest.fixture
+def hangup_not_ignored() -> Iterator[None]:
+    """Tests that run under nohup ignore SIGHUP, and so would the command."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads the processes from /proc")
 @pytest.mark.parametrize(
     "number",
@@ -233,6 +241,7 @@ def descendants(pid: int) -> list[int]:
         pytest.param(signal.SIGHUP, marks=pytest.mark.long),
     ],
 )
+@pytest.mark.usefixtures("hangup_not_ignored")
 def test_resume_after_the_command_was_ended(tmp_path, number):
     path, folder = write_study(tmp_path, 6), tmp_path / "nwb"
     main = subprocess.Popen(command("convert", path, "-o", folder, "--jobs", "2"), stderr=subprocess.PIPE, text=True)
